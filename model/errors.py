@@ -1,0 +1,251 @@
+"""Every error that EndoLink raises for something it was given.
+
+    EndoLinkError
+    ├── FrameError                  the bytes of one image
+    │   ├── FrameEmpty              frame-empty
+    │   ├── FrameTooLarge           frame-too-large           more bytes than allowed
+    │   ├── FrameTooManyPixels      frame-too-many-pixels     the header promises too many pixels
+    │   ├── FrameTooSmall           frame-too-small           too few pixels to judge
+    │   ├── FrameNotAnImage         frame-not-an-image
+    │   ├── FrameUnsupported        frame-unsupported         an image, of a kind that is not read
+    │   ├── FrameAnimated           frame-animated            more than one picture in the file
+    │   ├── FrameMislabelled        frame-mislabelled         the name or media type says otherwise
+    │   ├── FrameTruncated          frame-truncated           the file ends too early
+    │   └── FrameCorrupt            frame-corrupt             the file breaks its format's rules
+    ├── SourceError                 a path or a folder that was to be scored
+    │   ├── SourceMissing           source-missing
+    │   └── SourceUnreadable        source-unreadable
+    ├── VideoError                  a video file
+    │   ├── VideoUnreadable         video-unreadable
+    │   └── VideoTooLarge           video-too-large
+    ├── BundleError                 an exported model on disk
+    │   ├── BundleMissing           bundle-missing
+    │   ├── BundleInvalid           bundle-invalid            the manifest breaks the schema
+    │   ├── BundleTampered          bundle-tampered           a file fails its hash
+    │   └── BundleSelfTestFailed    bundle-self-test-failed   right bytes, wrong numbers
+    ├── ProviderUnavailable         provider-unavailable      the execution provider asked for
+    ├── DataError                   a data set or a split
+    │   ├── DataLayout              data-layout               the folder is not what the adapter reads
+    │   └── SplitLeak               split-leak                one group on both sides of a split
+    ├── ExportRefused               export-refused            a gate was not passed
+    ├── ExtraMissing                extra-missing             an optional install is needed
+    └── RequestError                a call to the service
+        ├── RequestInvalid          request-invalid
+        ├── RequestTooLarge         request-too-large
+        ├── MediaTypeUnsupported    media-type-unsupported
+        ├── ModelUnknown            model-unknown
+        ├── Overloaded              overloaded
+        └── ShuttingDown            shutting-down
+
+`code` is stable: clients, logs and archives may rely on it. `detail` says what was wrong with this
+input and what to do; it never contains the input's bytes, nor text read out of them.
+"""
+
+from typing import ClassVar
+
+
+class EndoLinkError(Exception):
+    """The root of the tree; `str(error)` is its detail.
+
+    A subclass of this that is raised on its own always has a `code` and a `title` of its own.
+    """
+
+    code: ClassVar[str] = "error"
+    title: ClassVar[str] = "Something went wrong"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class FrameError(EndoLinkError):
+    """The bytes given for a frame cannot be judged."""
+
+    code = "frame-error"
+    title = "The frame cannot be read"
+
+
+class FrameEmpty(FrameError):
+    code = "frame-empty"
+    title = "The frame has no bytes"
+
+
+class FrameTooLarge(FrameError):
+    code = "frame-too-large"
+    title = "The frame has too many bytes"
+
+
+class FrameTooManyPixels(FrameError):
+    code = "frame-too-many-pixels"
+    title = "The frame has too many pixels"
+
+
+class FrameTooSmall(FrameError):
+    code = "frame-too-small"
+    title = "The frame has too few pixels"
+
+
+class FrameNotAnImage(FrameError):
+    code = "frame-not-an-image"
+    title = "The bytes are not an image"
+
+
+class FrameUnsupported(FrameError):
+    code = "frame-unsupported"
+    title = "This kind of image is not read"
+
+
+class FrameAnimated(FrameError):
+    code = "frame-animated"
+    title = "The file holds more than one picture"
+
+
+class FrameMislabelled(FrameError):
+    code = "frame-mislabelled"
+    title = "The image is not of the kind that its name or media type says"
+
+
+class FrameTruncated(FrameError):
+    code = "frame-truncated"
+    title = "The image ends too early"
+
+
+class FrameCorrupt(FrameError):
+    code = "frame-corrupt"
+    title = "The image is damaged"
+
+
+class SourceError(EndoLinkError):
+    """A path that was to be scored cannot be."""
+
+    code = "source-error"
+    title = "The source cannot be read"
+
+
+class SourceMissing(SourceError):
+    code = "source-missing"
+    title = "There is nothing at this path"
+
+
+class SourceUnreadable(SourceError):
+    code = "source-unreadable"
+    title = "The file cannot be opened"
+
+
+class VideoError(EndoLinkError):
+    """A video file cannot be turned into frames."""
+
+    code = "video-error"
+    title = "The video cannot be read"
+
+
+class VideoUnreadable(VideoError):
+    code = "video-unreadable"
+    title = "The file is not a video that can be decoded"
+
+
+class VideoTooLarge(VideoError):
+    code = "video-too-large"
+    title = "The video's pictures have too many pixels"
+
+
+class BundleError(EndoLinkError):
+    """An exported model is refused."""
+
+    code = "bundle-error"
+    title = "The bundle is refused"
+
+
+class BundleMissing(BundleError):
+    code = "bundle-missing"
+    title = "There is no bundle at this path"
+
+
+class BundleInvalid(BundleError):
+    code = "bundle-invalid"
+    title = "The bundle's manifest is not valid"
+
+
+class BundleTampered(BundleError):
+    code = "bundle-tampered"
+    title = "A file of the bundle is not the one its manifest describes"
+
+
+class BundleSelfTestFailed(BundleError):
+    code = "bundle-self-test-failed"
+    title = "The bundle's network does not give the numbers it was exported with"
+
+
+class ProviderUnavailable(EndoLinkError):
+    code = "provider-unavailable"
+    title = "The execution provider that was asked for is not here"
+
+
+class DataError(EndoLinkError):
+    """A data set or a split cannot be used."""
+
+    code = "data-error"
+    title = "The data cannot be used"
+
+
+class DataLayout(DataError):
+    code = "data-layout"
+    title = "The folder is not laid out as the data set is"
+
+
+class SplitLeak(DataError):
+    code = "split-leak"
+    title = "The same group stands on both sides of the split"
+
+
+class ExportRefused(EndoLinkError):
+    code = "export-refused"
+    title = "The exported network did not pass its gate"
+
+
+class ExtraMissing(EndoLinkError):
+    code = "extra-missing"
+    title = "An optional part of EndoLink is not installed"
+
+
+class RequestError(EndoLinkError):
+    """A call to the service that is not answered with a verdict."""
+
+    code = "request-error"
+    title = "The request cannot be answered"
+
+
+class RequestInvalid(RequestError):
+    code = "request-invalid"
+    title = "The request is not well formed"
+
+
+class RequestTooLarge(RequestError):
+    code = "request-too-large"
+    title = "The request's body is too large"
+
+
+class MediaTypeUnsupported(RequestError):
+    code = "media-type-unsupported"
+    title = "The request's body is of a kind that is not read"
+
+
+class ModelUnknown(RequestError):
+    code = "model-unknown"
+    title = "No such model is being served"
+
+
+class Overloaded(RequestError):
+    """The service has as much work as it can finish in time; `retry_after` is in seconds."""
+
+    code = "overloaded"
+    title = "The service is busy"
+
+    def __init__(self, detail: str, retry_after: float) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
+class ShuttingDown(RequestError):
+    code = "shutting-down"
+    title = "The service is shutting down"

@@ -1,0 +1,100 @@
+"""From a frame and its view to the tensor that a network reads."""
+
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+from endolink.model.frame import Frame
+from endolink.model.view import View
+
+Unit = Annotated[float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[float, Field(gt=0.0)]
+
+RESAMPLING = {
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class Preprocess:
+    """How a network wants its input; it travels in the bundle's manifest.
+
+    The view's bounding box is cut out, what is not the patient is painted with `mean` (so that it is
+    zero in the tensor, whatever colour it had), the longer side is resized to `size` pixels with an
+    antialiasing Pillow filter, the picture is centred in a square of `mean`, and each channel of
+    RGB in [0, 1] becomes (value - mean) / std.
+    """
+
+    size: Annotated[int, Field(ge=32, le=1024)] = 224
+    resample: Literal["bilinear", "bicubic", "lanczos"] = "bilinear"
+    mean: tuple[Unit, Unit, Unit] = (0.485, 0.456, 0.406)
+    std: tuple[Positive, Positive, Positive] = (0.229, 0.224, 0.225)
+
+    @property
+    def fill(self) -> tuple[int, int, int]:
+        """The colour, uint8 RGB, that stands for "nothing is shown here"."""
+        r, g, b = (round(value * 255) for value in self.mean)
+        return r, g, b
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where the view lies in the network's square input: the way back from a tensor's pixel.
+
+    A point (x, y) of the square is the point (x / zoom + left, y / zoom + top) of the decoded frame.
+    """
+
+    left: float
+    top: float
+    zoom: float
+
+    def to_frame(self, x: float, y: float) -> tuple[float, float]:
+        """Give the decoded frame's point, in pixels, that the square's point shows."""
+        return x / self.zoom + self.left, y / self.zoom + self.top
+
+
+def place(view: View, size: int) -> Placement:
+    """Say where the box of `view` lies in a square of `size` pixels, aspect kept and centred."""
+    x0, y0, x1, y1 = view.box
+    zoom = size / max(x1 - x0, y1 - y0)
+    width, height = round((x1 - x0) * zoom), round((y1 - y0) * zoom)
+    return Placement(
+        left=x0 - (size - width) // 2 / zoom, top=y0 - (size - height) // 2 / zoom, zoom=zoom
+    )
+
+
+def square(frame: Frame, view: View, preprocess: Preprocess) -> NDArray[np.uint8]:
+    """Cut the view out of `frame`: uint8 size×size×3, `preprocess.fill` where no patient is shown."""
+    x0, y0, x1, y1 = view.box
+    size = preprocess.size
+    zoom = size / max(x1 - x0, y1 - y0)
+    width, height = max(1, round((x1 - x0) * zoom)), max(1, round((y1 - y0) * zoom))
+    shown = frame.pixels[y0:y1, x0:x1].copy()
+    shown[~view.mask[y0:y1, x0:x1]] = preprocess.fill
+    picture = Image.fromarray(shown).resize((width, height), RESAMPLING[preprocess.resample])
+    canvas = np.empty((size, size, 3), np.uint8)
+    canvas[:] = preprocess.fill
+    top, left = (size - height) // 2, (size - width) // 2
+    canvas[top : top + height, left : left + width] = np.asarray(picture)
+    return canvas
+
+
+def normalise(canvas: NDArray[np.uint8], preprocess: Preprocess) -> NDArray[np.float32]:
+    """Turn a uint8 H×W×3 square into the float32 3×H×W that the network reads."""
+    scale = (1.0 / (255.0 * np.asarray(preprocess.std))).astype(np.float32)
+    shift = (np.asarray(preprocess.mean) / np.asarray(preprocess.std)).astype(np.float32)
+    tensor = canvas.transpose(2, 0, 1).astype(np.float32)
+    tensor *= scale[:, None, None]
+    tensor -= shift[:, None, None]
+    return tensor
+
+
+def to_tensor(frame: Frame, view: View, preprocess: Preprocess) -> NDArray[np.float32]:
+    """Walk the whole step: a frame and its view become the float32 3×size×size tensor."""
+    return normalise(square(frame, view, preprocess), preprocess)

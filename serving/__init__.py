@@ -1,0 +1,1 @@
+"""The service, its clients, and archive scoring. Never imports torch."""

@@ -1,0 +1,1 @@
+"""Fine-tune, evaluate, calibrate and export. The only room that imports torch."""
