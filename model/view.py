@@ -4,10 +4,28 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+from scipy import ndimage
 
 from endolink.model.frame import Frame
+from endolink.model.overlay import Box, find_insets
 
-Box = tuple[int, int, int, int]
+# The geometry is found on a copy with this many pixels on its longer side, so that one pixel of it
+# is the same share of the scene however many pixels were decoded.
+COARSE = 160
+# Burned-in text is found on a copy with at most this many pixels on its longer side.
+FINE = 720
+# A pixel is lit where it is this much brighter than the frame's black, in levels of 0-255. The
+# black of a capture card may lie as high as the pedestal of limited-range video.
+LIT_ABOVE_BLACK = 9
+BLACK_AT_MOST = 24
+# A lit area smaller than this share of the frame is not a view.
+SMALLEST_VIEW = 0.03
+# No box has a side shorter than this, in decoded pixels, or than the frame where that is shorter.
+SMALLEST_SIDE = 16
+# The outline is the intersection of this many half-planes: an octagon and a rectangle are exact, a
+# circle is 0.1 % too wide at worst.
+DIRECTIONS = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,5 +46,121 @@ class View:
 
 def find_view(frame: Frame) -> View:
     """Find the illuminated picture in `frame`, whatever the scope's mask and wherever it lies."""
-    height, width = frame.pixels.shape[:2]
-    return View((0, 0, width, height), np.ones((height, width), bool), found=False)
+    pixels = frame.pixels
+    height, width = pixels.shape[:2]
+    image = Image.fromarray(pixels)
+    reduction = -(-max(width, height) // FINE)
+    fine_image = image.reduce(reduction) if reduction > 1 else image
+    fine = np.asarray(fine_image)
+
+    # Red alone is no measure of light: text is bright in green, too, tissue only half as much.
+    light = np.maximum(fine[:, :, 1], np.maximum(fine[:, :, 0], fine[:, :, 2]) >> 1)
+    stroke = max(3, round(max(fine.shape) / 90)) | 1
+    ground = _open(light, stroke)
+
+    size = _coarse_size(width, height)
+    colours = np.asarray(fine_image.resize(size, Image.Resampling.BOX))
+    dim = np.asarray(Image.fromarray(ground).resize(size, Image.Resampling.BOX))
+    black = min(int(np.partition(dim.ravel(), dim.size // 50)[dim.size // 50]), BLACK_AT_MOST // 2)
+    lit = dim >= black + LIT_ABOVE_BLACK / 2
+
+    scale = np.array([width / size[0], height / size[1]] * 2)
+    insets = find_insets(colours, lit)
+    for x0, y0, x1, y1 in insets:
+        lit[max(0, y0 - 1) : y1 + 1, max(0, x0 - 1) : x1 + 1] = False
+    component = _largest(lit)
+    found = component is not None
+    if component is None:
+        outline = Image.new("1", (width, height), 1)
+        box = (0, 0, width, height)
+    else:
+        corners = _outline(component) * scale[:2]
+        outline = Image.new("1", (width, height), 0)
+        ImageDraw.Draw(outline).polygon([tuple(corner) for corner in corners - 0.5], fill=1)
+        box = _bounds(corners, width, height)
+
+    inset_boxes = tuple(_clip(inset * scale, width, height) for inset in np.array(insets))
+    draw = ImageDraw.Draw(outline)
+    for x0, y0, x1, y1 in inset_boxes:
+        draw.rectangle((x0, y0, x1 - 1, y1 - 1), fill=0)
+    return View(box, np.array(outline), inset_boxes, (), found)
+
+
+def _coarse_size(width: int, height: int) -> tuple[int, int]:
+    zoom = min(1.0, COARSE / max(width, height))
+    return (
+        max(round(width * zoom), min(width, SMALLEST_SIDE)),
+        max(round(height * zoom), min(height, SMALLEST_SIDE)),
+    )
+
+
+def _open(plane: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Take away what is bright and narrower than `side` pixels (grey opening by a square)."""
+    for axis in (0, 1):
+        plane = _slide(np.minimum, plane, side, axis)
+    for axis in (0, 1):
+        plane = _slide(np.maximum, plane, side, axis)
+    return plane
+
+
+def _slide(extreme: np.ufunc, plane: NDArray[np.uint8], side: int, axis: int) -> NDArray[np.uint8]:
+    """Give the extreme over a centred window of `side` (odd) pixels along `axis`, edges repeated."""
+    half = side // 2
+    pad = [(0, 0), (0, 0)]
+    pad[axis] = (half, half)
+    run = np.pad(plane, pad, mode="edge").swapaxes(0, axis)
+    covered = 1
+    while covered < side:
+        step = min(covered, side - covered)
+        run = extreme(run[:-step], run[step:])
+        covered += step
+    return run.swapaxes(0, axis)
+
+
+def _largest(lit: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
+    solid = _open(lit.view(np.uint8), 3)
+    labels, count = ndimage.label(solid)
+    if not count:
+        return None
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    if sizes.max() < SMALLEST_VIEW * lit.size:
+        return None
+    return labels == sizes.argmax()
+
+
+def _outline(component: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Give the corners, float64 DIRECTIONS×2 (x, y), of the convex outline of `component`."""
+    rows = np.flatnonzero(component.any(axis=1))
+    kept = component[rows]
+    left = kept.argmax(axis=1)
+    right = kept.shape[1] - kept[:, ::-1].argmax(axis=1)
+    xs = np.concatenate([left, right, left, right])
+    ys = np.concatenate([rows, rows, rows + 1, rows + 1])
+    angles = np.arange(DIRECTIONS) * (2 * np.pi / DIRECTIONS)
+    cos, sin = np.cos(angles), np.sin(angles)
+    reach = (np.outer(cos, xs) + np.outer(sin, ys)).max(axis=1)
+    # Each corner is where two neighbouring lines x cos a + y sin a = reach meet.
+    cos2, sin2, reach2 = np.roll(cos, -1), np.roll(sin, -1), np.roll(reach, -1)
+    det = cos * sin2 - sin * cos2
+    return np.stack([(reach * sin2 - reach2 * sin) / det, (cos * reach2 - cos2 * reach) / det], 1)
+
+
+def _bounds(corners: NDArray[np.float64], width: int, height: int) -> Box:
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    x0, x1 = _span(round(low[0]), round(high[0]), width)
+    y0, y1 = _span(round(low[1]), round(high[1]), height)
+    return x0, y0, x1, y1
+
+
+def _span(low: int, high: int, limit: int) -> tuple[int, int]:
+    """Clip a side to the frame and keep it at least SMALLEST_SIDE long where the frame is."""
+    side = min(SMALLEST_SIDE, limit)
+    low = max(0, min(low, limit - side))
+    return low, min(limit, max(high, low + side))
+
+
+def _clip(box: NDArray[np.float64], width: int, height: int) -> Box:
+    x0, y0 = np.floor(box[:2]).astype(int)
+    x1, y1 = np.ceil(box[2:]).astype(int)
+    return max(0, int(x0)), max(0, int(y0)), min(width, int(x1)), min(height, int(y1))
