@@ -1,5 +1,6 @@
 """From a frame and its view to the tensor that a network reads."""
 
+from math import ceil
 from typing import Annotated, Literal
 
 import numpy as np
@@ -8,8 +9,8 @@ from PIL import Image
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-from endolink.model.frame import Frame
-from endolink.model.view import View
+from endolink.model.frame import Frame, Limits, decode
+from endolink.model.view import View, find_view
 
 Unit = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
@@ -41,6 +42,39 @@ class Preprocess:
         """The colour, uint8 RGB, that stands for "nothing is shown here"."""
         r, g, b = (round(value * 255) for value in self.mean)
         return r, g, b
+
+
+def read(
+    image: bytes | Frame,
+    preprocess: Preprocess,
+    *,
+    limits: Limits | None = None,
+    declared: str | None = None,
+    reduced: bool = True,
+) -> tuple[Frame, View]:
+    """Decode an image no finer than a network needs it, and find its view.
+
+    A JPEG is decoded at the coarsest scale at which the view still has the network's size; where the
+    view turns out to be a small part of the frame, it is decoded again, finer. `reduced=False`
+    decodes in full. Training, the service and archives all come through here.
+
+    Raises
+    ------
+    FrameError
+        One of its kinds, as `decode` says.
+    """
+    if isinstance(image, Frame):
+        return image, find_view(image)
+    limits = limits or Limits()
+    side = preprocess.size if reduced else None
+    frame = decode(image, limits=limits, declared=declared, min_side=side)
+    view = find_view(frame)
+    longest = max(view.box[2] - view.box[0], view.box[3] - view.box[1])
+    if frame.scale > 1.0 and longest < preprocess.size:
+        finer = ceil(min(frame.pixels.shape[:2]) * preprocess.size / longest)
+        frame = decode(image, limits=limits, declared=declared, min_side=finer)
+        view = find_view(frame)
+    return frame, view
 
 
 @dataclass(frozen=True)

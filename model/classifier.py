@@ -1,0 +1,215 @@
+"""The face that everyone uses: bytes in, verdicts out.
+
+classifier = Classifier.open()
+(verdict,) = classifier.score([Path("frame.jpg").read_bytes()])
+"""
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from ulid import ULID
+
+from endolink.model.activation import bound
+from endolink.model.bundle import Bundle
+from endolink.model.calibration import probabilities
+from endolink.model.findings import finding
+from endolink.model.frame import Frame, Limits
+from endolink.model.manifest import Variant
+from endolink.model.preprocess import Placement, place, read, to_tensor
+from endolink.model.quality import Quality, assess
+from endolink.model.runtime import Provider, Session
+from endolink.model.verdict import (
+    Box,
+    FindingVerdict,
+    FrameIdentity,
+    ModelIdentity,
+    Timing,
+    Verdict,
+)
+from endolink.model.view import View
+
+Explain = Literal["none", "box"]
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A frame that is ready for the network: `tensor` is float32 3×size×size.
+
+    `decode_ms` is what it took to come here from the bytes, in milliseconds; `captured_at` (with a
+    time zone) and `sequence` are the sender's own and come back in the verdict.
+    """
+
+    frame: Frame
+    view: View
+    quality: Quality
+    tensor: NDArray[np.float32]
+    placement: Placement
+    decode_ms: float
+    captured_at: datetime | None = None
+    sequence: int | None = None
+
+
+class Classifier:
+    """A verified bundle with its network loaded, warmed up and safe to use from several threads."""
+
+    def __init__(
+        self, bundle: Bundle, variant: Variant, session: Session, limits: Limits | None = None
+    ) -> None:
+        self.bundle = bundle
+        self.limits = limits or Limits()
+        manifest = bundle.manifest
+        self.identity = ModelIdentity(
+            manifest.name, manifest.version, bundle.digest, variant.precision, session.provider
+        )
+        self._preprocess = manifest.preprocess
+        self._variant = variant
+        self._session = session
+        self._familiarity = bundle.familiarity(variant)
+        self._findings = [finding(code) for code in manifest.findings]
+
+    @classmethod
+    def open(
+        cls,
+        path: Path | None = None,
+        *,
+        provider: Provider = "auto",
+        threads: int | None = None,
+        precision: str = "fp32",
+        limits: Limits | None = None,
+    ) -> "Classifier":
+        """Open the bundle in folder `path`, or the one that comes with EndoLink.
+
+        `threads` are those that one run of the network may use; None takes all that the container's
+        quota allows. `limits` bound what is decoded.
+
+        Raises
+        ------
+        BundleError
+            One of its kinds: missing, invalid, tampered with, or its self-test failed.
+        ProviderUnavailable
+            The provider asked for is not here.
+        """
+        bundle = Bundle.open(path)
+        variant = bundle.manifest.variant(precision)
+        session = bundle.session(variant, provider=provider, threads=threads)
+        return cls(bundle, variant, session, limits)
+
+    def prepare(
+        self,
+        image: bytes | Frame,
+        *,
+        declared: str | None = None,
+        captured_at: datetime | None = None,
+        sequence: int | None = None,
+        reduced: bool = True,
+    ) -> Prepared:
+        """Walk the road up to the network's input; `declared` is a media type or a file suffix.
+
+        Raises
+        ------
+        FrameError
+            One of its kinds, as `decode` says.
+        """
+        start = time.perf_counter()
+        frame, view = read(
+            image, self._preprocess, limits=self.limits, declared=declared, reduced=reduced
+        )
+        quality = assess(frame, view)
+        tensor = to_tensor(frame, view, self._preprocess)
+        placement = place(view, self._preprocess.size)
+        elapsed = (time.perf_counter() - start) * 1e3
+        return Prepared(frame, view, quality, tensor, placement, elapsed, captured_at, sequence)
+
+    def judge(self, prepared: Sequence[Prepared], *, explain: Explain = "none") -> list[Verdict]:
+        """Run the network once over a batch and say what it points at, frame by frame.
+
+        `explain="box"` adds, to each finding that is present, the box that speaks for it.
+        """
+        if not prepared:
+            return []
+        start = time.perf_counter()
+        outputs = self._session.run(np.stack([item.tensor for item in prepared]))
+        chances = probabilities(outputs["logits"], self._variant.temperature)
+        familiarity = self._familiarity.score(outputs["embedding"])
+        inference_ms = (time.perf_counter() - start) * 1e3
+        return [
+            self._verdict(
+                item,
+                chances[row],
+                float(familiarity[row]),
+                outputs["activation"][row] if explain == "box" else None,
+                inference_ms,
+            )
+            for row, item in enumerate(prepared)
+        ]
+
+    def score(self, images: Iterable[bytes | Frame], *, explain: Explain = "none") -> list[Verdict]:
+        """Score images one after the other: the bare road.
+
+        Raises
+        ------
+        FrameError
+            At the first image that cannot be read; `prepare` them one by one to pass it over.
+        """
+        return [self.judge([self.prepare(image)], explain=explain)[0] for image in images]
+
+    def _verdict(
+        self,
+        item: Prepared,
+        chances: NDArray[np.float64],
+        familiarity: float,
+        maps: NDArray[np.float32] | None,
+        inference_ms: float,
+    ) -> Verdict:
+        frame = item.frame
+        findings = tuple(
+            FindingVerdict(
+                code=point.code,
+                label=known.label,
+                kind=known.kind,
+                probability=float(chance),
+                threshold=point.threshold,
+                present=bool(chance >= point.threshold),
+                box=self._box(item, maps[column])
+                if maps is not None and chance >= point.threshold
+                else None,
+            )
+            for column, (known, point, chance) in enumerate(
+                zip(self._findings, self._variant.operating_points, chances, strict=True)
+            )
+        )
+        return Verdict(
+            request_id=str(ULID()),
+            model=self.identity,
+            frame=FrameIdentity(
+                frame.sha256, frame.width, frame.height, item.captured_at, item.sequence
+            ),
+            usable=item.quality.usable,
+            reasons=item.quality.reasons,
+            familiar=familiarity >= self._variant.familiarity.threshold,
+            familiarity=familiarity,
+            findings=findings,
+            timing_ms=Timing(
+                queue=0.0,
+                decode=item.decode_ms,
+                inference=inference_ms,
+                total=item.decode_ms + inference_ms,
+            ),
+            age_ms=_age_ms(item.captured_at),
+        )
+
+    def _box(self, item: Prepared, activation: NDArray[np.float32]) -> Box:
+        return bound(activation, item.placement, self._preprocess.size, item.frame)
+
+
+def _age_ms(captured_at: datetime | None) -> float | None:
+    if captured_at is None:
+        return None
+    # A sender's clock that runs ahead must not make a verdict younger than new.
+    return max(0.0, (datetime.now(UTC) - captured_at).total_seconds() * 1e3)

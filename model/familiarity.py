@@ -1,0 +1,112 @@
+"""Does a frame look like those that the network was validated on?
+
+A warning, never a veto: the frames of a new hospital look unfamiliar too.
+"""
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+_DIMENSIONS = 64
+_RIDGE = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Familiarity:
+    """The rule: how far an embedding lies from the training frames, and how far is usual.
+
+    The distance is Mahalanobis' on the length-normalised embedding (Lee et al., NeurIPS 2018;
+    Müller & Hein, "Mahalanobis++", ICML 2025), in the `components` [k, D] that hold the training
+    frames' variance, plus what lies outside them (Wang et al., "ViM", CVPR 2022). `mean` is [D],
+    `variances` [k], `residual_variance` the mean variance of a left-out direction. `distances` are
+    those of validation frames, ascending: against them a distance becomes a familiarity in [0, 1].
+    """
+
+    mean: NDArray[np.float32]
+    components: NDArray[np.float32]
+    variances: NDArray[np.float32]
+    residual_variance: float
+    distances: NDArray[np.float32]
+
+    @classmethod
+    def fit(
+        cls,
+        training: NDArray[np.floating],
+        validation: NDArray[np.floating],
+        dimensions: int = _DIMENSIONS,
+    ) -> "Familiarity":
+        """Learn the rule from embeddings [N, D] of training and [M, D] of held-out frames."""
+        unit = _normalised(training)
+        mean = unit.mean(axis=0)
+        centred = unit - mean
+        _, singular, directions = np.linalg.svd(centred, full_matrices=False)
+        kept = min(dimensions, len(singular) - 1)
+        variances = singular**2 / len(unit)
+        left_out = centred.shape[1] - kept
+        rule = cls(
+            mean=mean.astype(np.float32),
+            # Stored in half precision: measured with what will be read back.
+            components=directions[:kept].astype(np.float16).astype(np.float32),
+            variances=(variances[:kept] + _RIDGE).astype(np.float32),
+            residual_variance=float(variances[kept:].sum() / left_out + _RIDGE),
+            distances=np.zeros(1, np.float32),
+        )
+        usual = np.sort(rule.distance(validation)).astype(np.float32)
+        return cls(rule.mean, rule.components, rule.variances, rule.residual_variance, usual)
+
+    def distance(self, embedding: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Measure how strange each embedding of [N, D] is: [N], 0 or more, without a unit."""
+        centred = _normalised(embedding) - self.mean
+        inside = centred @ self.components.T
+        mahalanobis = np.sum(inside**2 / self.variances, axis=1)
+        outside = np.maximum(np.sum(centred**2, axis=1) - np.sum(inside**2, axis=1), 0.0)
+        return np.asarray(np.sqrt(mahalanobis + outside / self.residual_variance), np.float64)
+
+    def score(self, embedding: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Give, for each embedding of [N, D], the share of validation frames at least as strange.
+
+        A conformal p-value (Vovk et al., "Algorithmic Learning in a Random World", 2005): frames
+        like the validation's fall below any threshold t in a share t of cases.
+        """
+        below = np.searchsorted(self.distances, self.distance(embedding), side="left")
+        count = len(self.distances)
+        return np.asarray((count - below + 1) / (count + 1), np.float64)
+
+    def to_bytes(self) -> bytes:
+        """Write the rule as an `.npz` file's bytes."""
+        buffer = io.BytesIO()
+        np.savez_compressed(
+            buffer,
+            mean=self.mean,
+            components=self.components.astype(np.float16),
+            variances=self.variances,
+            residual_variance=np.float32(self.residual_variance),
+            distances=self.distances,
+        )
+        return buffer.getvalue()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Familiarity":
+        """Read a rule back; arrays only, nothing in the file is executed.
+
+        Raises
+        ------
+        ValueError, KeyError, OSError
+            The bytes are not such a file, or a part is missing.
+        """
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            return cls(
+                mean=arrays["mean"].astype(np.float32),
+                components=arrays["components"].astype(np.float32),
+                variances=arrays["variances"].astype(np.float32),
+                residual_variance=float(arrays["residual_variance"]),
+                distances=arrays["distances"].astype(np.float32),
+            )
+
+
+def _normalised(embedding: NDArray[np.floating]) -> NDArray[np.float64]:
+    rows = np.asarray(embedding, np.float64)
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.maximum(length, np.finfo(np.float64).tiny), np.float64)
