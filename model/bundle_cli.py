@@ -17,9 +17,7 @@ bundle = typer.Typer(
 
 _Folder = Annotated[
     Path | None,
-    typer.Argument(
-        metavar="[PATH]", help="The bundle's folder; without it, the built-in one."
-    ),
+    typer.Argument(metavar="[PATH]", help="The bundle's folder; without it, the built-in one."),
 ]
 
 

@@ -25,7 +25,7 @@
     │   └── BundleSelfTestFailed    bundle-self-test-failed   right bytes, wrong numbers
     ├── ProviderUnavailable         provider-unavailable      the execution provider asked for
     ├── DataError                   a data set or a split
-    │   ├── DataLayout              data-layout               the folder is not what the adapter reads
+    │   ├── DataLayout              data-layout               not the data set's own folders
     │   └── SplitLeak               split-leak                one group on both sides of a split
     ├── ExportRefused               export-refused            a gate was not passed
     ├── ExtraMissing                extra-missing             an optional install is needed

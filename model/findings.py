@@ -92,7 +92,9 @@ _VOCABULARY = (
     Finding("retroflex-stomach", "Stomach, retroflexed", "胃反转观察", "landmark", "upper"),
     # View quality
     Finding("bbps-2-3", "Clean bowel (BBPS 2-3)", "肠道清洁（BBPS 2-3）", "view-quality", "lower"),
-    Finding("bbps-0-1", "Poor preparation (BBPS 0-1)", "肠道准备差（BBPS 0-1）", "view-quality", "lower"),
+    Finding(
+        "bbps-0-1", "Poor preparation (BBPS 0-1)", "肠道准备差（BBPS 0-1）", "view-quality", "lower"
+    ),
     Finding("impacted-stool", "Impacted stool", "粪便嵌塞", "view-quality", "lower"),
     # Interventions
     Finding("dyed-lifted-polyps", "Dyed and lifted polyp", "染色抬举息肉", "intervention", "lower"),

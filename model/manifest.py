@@ -36,7 +36,8 @@ class Artifact:
 class OperatingPoint:
     """Where a finding begins to be called present, and what that was measured to mean.
 
-    `rule` is how the threshold was chosen, as in `specificity 0.95`; `measured_on` names the frames.
+    `rule` is how the threshold was chosen, as in `specificity 0.95`; `measured_on` names the
+    frames.
     """
 
     code: str
@@ -49,7 +50,7 @@ class OperatingPoint:
 
 @dataclass(frozen=True, config=_CLOSED)
 class FamiliarityRule:
-    """Where the familiarity's statistics lie, and below which score a frame counts as unfamiliar."""
+    """Where the familiarity's statistics lie, and the score below which a frame is unfamiliar."""
 
     statistics: Artifact
     threshold: Unit
@@ -85,7 +86,7 @@ class Variant:
 
 @dataclass(frozen=True, config=_CLOSED)
 class ValidatedInput:
-    """The poorest input that was measured to be judged alike: shorter side in pixels, JPEG quality."""
+    """The poorest input measured to be judged alike: shorter side in pixels, JPEG quality."""
 
     min_side: Annotated[int, Field(ge=16)]
     jpeg_quality: Annotated[int, Field(ge=1, le=100)]

@@ -26,9 +26,9 @@ RESAMPLING = {
 class Preprocess:
     """How a network wants its input; it travels in the bundle's manifest.
 
-    The view's bounding box is cut out, what is not the patient is painted with `mean` (so that it is
-    zero in the tensor, whatever colour it had), the longer side is resized to `size` pixels with an
-    antialiasing Pillow filter, the picture is centred in a square of `mean`, and each channel of
+    The view's bounding box is cut out, what is not the patient is painted with `mean` (so that it
+    is zero in the tensor, whatever colour it had), the longer side is resized to `size` pixels with
+    an antialiasing Pillow filter, the picture is centred in a square of `mean`, and each channel of
     RGB in [0, 1] becomes (value - mean) / std.
     """
 
@@ -54,8 +54,8 @@ def read(
 ) -> tuple[Frame, View]:
     """Decode an image no finer than a network needs it, and find its view.
 
-    A JPEG is decoded at the coarsest scale at which the view still has the network's size; where the
-    view turns out to be a small part of the frame, it is decoded again, finer. `reduced=False`
+    A JPEG is decoded at the coarsest scale at which the view still has the network's size; where
+    the view turns out to be a small part of the frame, it is decoded again, finer. `reduced=False`
     decodes in full. Training, the service and archives all come through here.
 
     Raises
@@ -81,7 +81,7 @@ def read(
 class Placement:
     """Where the view lies in the network's square input: the way back from a tensor's pixel.
 
-    A point (x, y) of the square is the point (x / zoom + left, y / zoom + top) of the decoded frame.
+    A point (x, y) of the square is (x / zoom + left, y / zoom + top) in the decoded frame.
     """
 
     left: float
@@ -104,7 +104,7 @@ def place(view: View, size: int) -> Placement:
 
 
 def square(frame: Frame, view: View, preprocess: Preprocess) -> NDArray[np.uint8]:
-    """Cut the view out of `frame`: uint8 size×size×3, `preprocess.fill` where no patient is shown."""
+    """Cut the view out of `frame`: uint8 size×size×3, the fill where no patient is shown."""
     x0, y0, x1, y1 = view.box
     size = preprocess.size
     zoom = size / max(x1 - x0, y1 - y0)

@@ -21,7 +21,7 @@ _OPENVINO = "OpenVINOExecutionProvider"
 _CGROUP = Path("/sys/fs/cgroup")
 _WARM_UP_RUNS = 3
 
-# ONNX Runtime keeps one registry of plug-in libraries per process and refuses a second registration.
+# ONNX Runtime keeps one registry of plug-in libraries a process, and refuses to fill it twice.
 _registered = threading.Lock()
 
 

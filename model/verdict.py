@@ -16,7 +16,7 @@ _CLOSED = ConfigDict(extra="forbid")
 
 @dataclass(frozen=True, config=_CLOSED)
 class ModelIdentity:
-    """Which network answered: the digest is that of the bundle's manifest, `sha256:` and 64 hex digits."""
+    """Which network answered; the digest, `sha256:` and 64 hex digits, names the whole bundle."""
 
     name: str
     version: str
@@ -27,7 +27,7 @@ class ModelIdentity:
 
 @dataclass(frozen=True, config=_CLOSED)
 class FrameIdentity:
-    """Which frame was judged: the digest is that of the bytes as received; size in original pixels."""
+    """Which frame was judged: the digest of the bytes as received, the size in original pixels."""
 
     sha256: str
     width: int
