@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from endolink.model.errors import (
     FrameCorrupt,
@@ -178,14 +178,23 @@ def _decode_pixels(header: Header, min_side: int | None) -> NDArray[np.uint8]:
             return _rgb(image)
     except (FrameCorrupt, FrameUnsupported):
         raise
+    except UnidentifiedImageError as error:
+        # The header is sound, so in a TIFF it is a layout that Pillow has no name for.
+        if header.kind is Kind.TIFF:
+            raise FrameUnsupported(
+                "The TIFF file stores its pixels in a way that is not read; re-encode it."
+            ) from error
+        raise _undecodable(header.kind) from error
     except Image.DecompressionBombError as error:
         raise FrameTooManyPixels(f"The {header.kind} file unpacks to too much.") from error
     # Pillow's decoders let out OSError, SyntaxError, ValueError, struct.error, zlib.error,
     # MemoryError and what else; whatever it is, this input is at fault.
     except Exception as error:
-        raise FrameCorrupt(
-            f"The {header.kind} picture cannot be decoded; send it again, or re-encode it."
-        ) from error
+        raise _undecodable(header.kind) from error
+
+
+def _undecodable(kind: Kind) -> FrameCorrupt:
+    return FrameCorrupt(f"The {kind} picture cannot be decoded; send it again, or re-encode it.")
 
 
 def _reduction(side: int, min_side: int) -> int:

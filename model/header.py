@@ -36,8 +36,8 @@ class Header:
 
     `width` and `height` are as stored, in pixels, before `orientation` (Exif's, 1 to 8) is applied.
     `pixels` is the most that decoding allocates at once; a tiled TIFF may need more than its size.
-    `picture` is the file cut down to the picture: what describes it, or the patient, never reaches
-    the decoder, and neither does anything there that makes a decoder warn.
+    `picture` is the file for the decoder: of a JPEG, PNG or TIFF only what the picture needs, since
+    metadata is where decoders warn, unpack text and follow offsets. WebP and BMP go as they are.
     """
 
     kind: Kind
@@ -127,6 +127,7 @@ _START_OF_FRAME = frozenset(
 )  # baseline to progressive, Huffman or not
 _OTHER_PROCESSES = frozenset({0xC3, 0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF, 0xF7})
 _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD8)})
+_MOST_SCANS = 100  # encoders write about ten
 # JFIF and Adobe say how the colours are stored; every other application segment is metadata.
 _METADATA = frozenset({*range(_APP1, _APP15 + 1), _COM}) - {_APP14}
 
@@ -181,6 +182,9 @@ def _read_jpeg(data: bytes) -> Header:
             kept_to = end
     if size is None:
         raise FrameCorrupt("The JPEG header gives no size before the picture.")
+    # Each scan of a progressive JPEG passes over the whole picture, and may take but a few bytes.
+    if data.count(b"\xff\xda", end) >= _MOST_SCANS:
+        raise FrameUnsupported(f"A JPEG of more than {_MOST_SCANS} scans is not read.")
     if data.rfind(b"\xff\xd9", end) < 0:
         raise _truncated(Kind.JPEG)
     picture = b"".join((*kept, data[kept_to:])) if kept else data
@@ -203,6 +207,8 @@ def _read_png(data: bytes) -> Header:
         end = position + 12 + length
         if end > len(data):
             raise _truncated(Kind.PNG)
+        if name == b"IHDR" and position > _PNG_SIGNATURE:
+            raise FrameCorrupt("The PNG header is given twice.")
         if name == b"acTL" and struct.unpack_from(">I", data, position + 8) != (1,):
             raise FrameAnimated("An animated PNG is not read; send one picture a file.")
         if name == b"eXIf":
@@ -210,7 +216,6 @@ def _read_png(data: bytes) -> Header:
         if name in _PNG_KEPT:
             kept.append(data[position:end])
         position = end
-    # Sixteen bits cost twice the memory; nothing else in a PNG costs more than its pixels.
     return Header(Kind.PNG, width, height, width * height, orientation, b"".join(kept))
 
 
@@ -249,9 +254,12 @@ def _read_webp(data: bytes) -> Header:
     return Header(Kind.WEBP, width, height, width * height, orientation, data)
 
 
+_BMP_PLAIN, _BMP_BIT_FIELDS = 0, 3
+
+
 def _read_bmp(data: bytes) -> Header:
     offset, header = struct.unpack_from("<II", data, 10)
-    compression = 0
+    compression = _BMP_PLAIN
     if header == 12:
         width, height, _, bits = struct.unpack_from("<HHHH", data, 18)
     else:
@@ -261,10 +269,10 @@ def _read_bmp(data: bytes) -> Header:
     if width < 0:
         raise FrameCorrupt("The BMP header gives a negative width.")
     height = abs(height)  # negative where the rows run from the top
-    if compression in {4, 5}:
-        raise FrameUnsupported("A BMP that wraps JPEG or PNG is not read; send that instead.")
-    stored = 0 if compression in {1, 2} else (width * bits + 31) // 32 * 4 * height
-    if offset + stored > len(data):
+    if compression not in {_BMP_PLAIN, _BMP_BIT_FIELDS}:
+        raise FrameUnsupported("A compressed BMP is not read; send it plain, or as PNG.")
+    row = (width * bits + 31) // 32 * 4
+    if offset + row * height > len(data):
         raise _truncated(Kind.BMP)
     return Header(Kind.BMP, width, height, width * height, 1, data)
 
@@ -273,11 +281,14 @@ def _read_bmp(data: bytes) -> Header:
 _TIFF_TYPES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 _SHORT, _LONG = 3, 4
 _WIDTH, _HEIGHT, _ORIENTATION, _TILE_WIDTH, _TILE_HEIGHT = 256, 257, 274, 322, 323
+_JPEG_TABLES = 347
 # What describes how the pixels are stored; the tags of one value, and those of several.
 _TIFF_SINGLE = frozenset(
     {_WIDTH, _HEIGHT, 259, 262, 266, 277, 278, 284, 317, _TILE_WIDTH, _TILE_HEIGHT, 332}
 )
-_TIFF_SEVERAL = frozenset({258, 273, 279, 320, 324, 325, 338, 339, 347, 529, 530, 532})
+_TIFF_SEVERAL = frozenset({258, 273, 279, 320, 324, 325, 338, 339, _JPEG_TABLES, 530})
+# Where the strips and the tiles begin, and how long they are.
+_TIFF_PIECES = ((273, 279), (324, 325))
 _TIFF_NUMBERS = frozenset({_SHORT, _LONG})
 
 
@@ -311,10 +322,9 @@ def _read_directory(tiff: bytes) -> tuple[str, dict[int, _Entry], int]:
     return order, entries, following
 
 
-def _value(tiff: bytes, order: str, entry: _Entry) -> int:
+def _values(tiff: bytes, order: str, entry: _Entry) -> tuple[int, ...]:
     number = "H" if entry.type == _SHORT else "I"
-    value: int = struct.unpack_from(f"{order}{number}", tiff, entry.place)[0]
-    return value
+    return struct.unpack_from(f"{order}{entry.count}{number}", tiff, entry.place)
 
 
 def _read_tiff(data: bytes) -> Header:
@@ -323,19 +333,24 @@ def _read_tiff(data: bytes) -> Header:
         raise FrameAnimated("A TIFF of several pages is not read; send one picture a file.")
     kept = {tag: entries[tag] for tag in sorted(_TIFF_SINGLE | _TIFF_SEVERAL) if tag in entries}
     for tag, entry in kept.items():
-        if entry.count == 0 or (
-            tag in _TIFF_SINGLE and (entry.count != 1 or entry.type not in _TIFF_NUMBERS)
-        ):
+        numbers = entry.type in _TIFF_NUMBERS or tag == _JPEG_TABLES
+        if entry.count == 0 or not numbers or (tag in _TIFF_SINGLE and entry.count != 1):
             raise FrameCorrupt(f"The TIFF tag {tag} has not the values that it should have.")
         if entry.end > len(data):
             raise _truncated(Kind.TIFF)
     if _WIDTH not in kept or _HEIGHT not in kept:
         raise FrameCorrupt("The TIFF header gives no size.")
-    width, height = (_value(data, order, kept[tag]) for tag in (_WIDTH, _HEIGHT))
-    pixels = width * height
-    if _TILE_WIDTH in kept and _TILE_HEIGHT in kept:
-        tile = [_value(data, order, kept[tag]) for tag in (_TILE_WIDTH, _TILE_HEIGHT)]
-        pixels = max(pixels, tile[0] * tile[1])
+    values = {
+        tag: _values(data, order, entry) for tag, entry in kept.items() if tag != _JPEG_TABLES
+    }
+    (width,), (height,) = values[_WIDTH], values[_HEIGHT]
+    (tile_width,), (tile_height,) = (values.get(tag, (0,)) for tag in (_TILE_WIDTH, _TILE_HEIGHT))
+    for places, lengths in _TIFF_PIECES:
+        if any(
+            place + length > len(data)
+            for place, length in zip(values.get(places, ()), values.get(lengths, ()), strict=False)
+        ):
+            raise _truncated(Kind.TIFF)
     # A new directory at the end of the file, of these entries alone, stands for the old one.
     padding = bytes(len(data) % 2)
     directory = struct.pack(f"{order}H", len(kept)) + b"".join(e.raw for e in kept.values())
@@ -349,6 +364,7 @@ def _read_tiff(data: bytes) -> Header:
             bytes(4),
         )
     )
+    pixels = max(width * height, tile_width * tile_height)
     return Header(Kind.TIFF, width, height, pixels, _orientation(data, order, entries), picture)
 
 
@@ -370,7 +386,7 @@ def _orientation(tiff: bytes, order: str, entries: dict[int, _Entry]) -> int:
     entry = entries.get(_ORIENTATION)
     if entry is None or entry.count != 1 or entry.type not in _TIFF_NUMBERS:
         return 1
-    value = _value(tiff, order, entry)
+    (value,) = _values(tiff, order, entry)
     return value if 1 <= value <= 8 else 1
 
 
