@@ -104,8 +104,8 @@ class Bundle:
         name = variant.familiarity.statistics.file
         try:
             return Familiarity.from_bytes(self.files[name])
-        except (ValueError, KeyError, OSError) as error:
-            raise BundleInvalid(f"{name}: not the statistics of a familiarity: {error}") from error
+        except ValueError as error:
+            raise BundleInvalid(f"{name}: {error}") from error
 
 
 def describe(file: str, data: bytes) -> Artifact:

@@ -4,6 +4,7 @@ A warning, never a veto: the frames of a new hospital look unfamiliar too.
 """
 
 import io
+import zipfile
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,17 +94,20 @@ class Familiarity:
 
         Raises
         ------
-        ValueError, KeyError, OSError
+        ValueError
             The bytes are not such a file, or a part is missing.
         """
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            return cls(
-                mean=arrays["mean"].astype(np.float32),
-                components=arrays["components"].astype(np.float32),
-                variances=arrays["variances"].astype(np.float32),
-                residual_variance=float(arrays["residual_variance"]),
-                distances=arrays["distances"].astype(np.float32),
-            )
+        try:
+            with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+                return cls(
+                    mean=arrays["mean"].astype(np.float32),
+                    components=arrays["components"].astype(np.float32),
+                    variances=arrays["variances"].astype(np.float32),
+                    residual_variance=float(arrays["residual_variance"]),
+                    distances=arrays["distances"].astype(np.float32),
+                )
+        except (KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+            raise ValueError(f"not the statistics of a familiarity: {error}") from error
 
 
 def _normalised(embedding: NDArray[np.floating]) -> NDArray[np.float64]:

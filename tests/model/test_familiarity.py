@@ -1,0 +1,45 @@
+import numpy as np
+import pytest
+
+from endolink.model.familiarity import Familiarity
+
+
+@pytest.fixture(scope="module")
+def rule() -> Familiarity:
+    return Familiarity.fit(_near(400, seed=0), _near(400, seed=1), dimensions=8)
+
+
+def _near(count: int, seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    basis = np.random.default_rng(99).normal(size=(5, 64))
+    return 3.0 + rng.normal(size=(count, 5)) @ basis * 0.1 + rng.normal(size=(count, 64)) * 0.01
+
+
+def test_usual_frames_are_rejected_at_the_stated_rate(rule: Familiarity) -> None:
+    fresh = rule.score(_near(4000, seed=2))
+    assert np.mean(fresh < 0.05) == pytest.approx(0.05, abs=0.025)
+
+
+def test_strange_frames_are_less_familiar_than_all_but_a_few(rule: Familiarity) -> None:
+    strange = 3.0 + np.random.default_rng(3).normal(size=(100, 64)) * 0.3
+    assert (rule.score(strange) < 0.01).all()
+
+
+def test_the_length_of_an_embedding_does_not_matter(rule: Familiarity) -> None:
+    rows = _near(5, seed=4)
+    assert rule.distance(rows) == pytest.approx(rule.distance(rows * 7.0))
+
+
+def test_it_is_read_back_as_it_was_written(rule: Familiarity) -> None:
+    rows = _near(50, seed=5)
+    assert (Familiarity.from_bytes(rule.to_bytes()).score(rows) == rule.score(rows)).all()
+
+
+@pytest.mark.parametrize("data", [b"", b"PK\x03\x04broken", b"not an archive"])
+def test_other_bytes_are_refused(data: bytes) -> None:
+    with pytest.raises(ValueError, match="not the statistics"):
+        Familiarity.from_bytes(data)
+
+
+def test_a_zero_embedding_has_a_finite_distance(rule: Familiarity) -> None:
+    assert np.isfinite(rule.distance(np.zeros((1, 64)))).all()

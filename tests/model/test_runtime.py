@@ -1,0 +1,76 @@
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from endolink.model.errors import ProviderUnavailable
+from endolink.model.runtime import Session, available_cpus
+from tests.bundles import FINDINGS, tiny_network
+
+NETWORK = tiny_network(64, seed=3)
+
+
+def test_the_quota_counts_and_not_the_host(tmp_path: Path) -> None:
+    host = available_cpus(tmp_path)
+    (tmp_path / "cpu.max").write_text("50000 100000\n")
+    assert available_cpus(tmp_path) == 1
+    (tmp_path / "cpu.max").write_text("max 100000\n")
+    assert available_cpus(tmp_path) == host
+    (tmp_path / "cpu.max").write_text("99999900000 100000\n")
+    assert available_cpus(tmp_path) == host
+
+
+def test_the_older_quota_counts_too(tmp_path: Path) -> None:
+    (tmp_path / "cpu").mkdir()
+    (tmp_path / "cpu/cpu.cfs_quota_us").write_text("100000\n")
+    (tmp_path / "cpu/cpu.cfs_period_us").write_text("100000\n")
+    assert available_cpus(tmp_path) == 1
+    (tmp_path / "cpu/cpu.cfs_quota_us").write_text("-1\n")
+    assert available_cpus(tmp_path) == available_cpus(tmp_path / "none")
+
+
+def test_a_batch_is_its_rows() -> None:
+    session = Session.open(NETWORK, provider="cpu", threads=1)
+    batch = np.random.default_rng(0).normal(size=(5, 3, 64, 64)).astype(np.float32)
+    together = session.run(batch)
+    assert together["logits"].shape == (5, len(FINDINGS))
+    for row in range(5):
+        alone = session.run(batch[row : row + 1])
+        for name, value in together.items():
+            assert alone[name][0] == pytest.approx(value[row], abs=1e-5)
+
+
+def test_it_runs_from_several_threads_at_once() -> None:
+    session = Session.open(NETWORK, provider="cpu", threads=1)
+    batches = np.random.default_rng(1).normal(size=(40, 1, 3, 64, 64)).astype(np.float32)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda batch: session.run(batch)["logits"], batches))
+    for batch, logits in zip(batches, found, strict=True):
+        assert (session.run(batch)["logits"] == logits).all()
+
+
+def test_auto_always_finds_one() -> None:
+    assert Session.open(NETWORK).provider in {"cpu", "openvino", "cuda"}
+
+
+def test_auto_falls_back_where_openvino_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime_ep_openvino", None)
+    with pytest.raises(ProviderUnavailable, match="pip install onnxruntime-ep-openvino"):
+        Session.open(NETWORK, provider="openvino")
+    assert Session.open(NETWORK).provider in {"cpu", "cuda"}
+
+
+def test_openvino_computes_in_full_precision() -> None:
+    pytest.importorskip("onnxruntime_ep_openvino", reason="OpenVINO comes on Linux x86-64 only")
+    batch = np.random.default_rng(2).normal(size=(2, 3, 64, 64)).astype(np.float32)
+    plain = Session.open(NETWORK, provider="cpu").run(batch)
+    quick = Session.open(NETWORK, provider="openvino").run(batch)
+    for name, value in plain.items():
+        assert quick[name] == pytest.approx(value, abs=1e-4)
+
+
+def test_an_unknown_provider_is_refused() -> None:
+    with pytest.raises(ProviderUnavailable, match="choose one of auto, openvino, cpu, cuda"):
+        Session.open(NETWORK, provider="npu")  # type: ignore[arg-type]
