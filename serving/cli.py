@@ -1,0 +1,128 @@
+"""`endolink serve`: the service on a port."""
+
+import ipaddress
+import shlex
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+from endolink import sample_data
+from endolink.model.runtime import Provider
+from endolink.serving.app import create_app
+from endolink.serving.models import Models
+from endolink.serving.server import log_to_stderr, make_server
+from endolink.serving.settings import Settings
+
+# A rendered frame with a polyp in plain view.
+_SAMPLE = "polyp-sessile"
+
+
+def serve(
+    *,
+    host: Annotated[
+        str | None, typer.Option(help="The address to listen on.", show_default="127.0.0.1")
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(help="The port to listen on; 0 takes a free one.", show_default="8000"),
+    ] = None,
+    bundle: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR",
+            help="An exported model; give it again for more. The first answers where a request "
+            "names none. By default the bundled colonoscopy model.",
+        ),
+    ] = None,
+    provider: Annotated[
+        Provider | None, typer.Option(help="What computes the network.", show_default="auto")
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(help="Threads of one network run.", show_default="the container's CPU quota"),
+    ] = None,
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        typer.Option(help="How much is written to standard error; never a frame or its name."),
+    ] = "info",
+) -> None:
+    """Answer frames with verdicts over HTTP. It points; the clinician decides.
+
+    Once it listens it prints where to look and a command that scores a sample frame. Ctrl-C or
+    SIGTERM stops it after it has answered every frame that it had admitted.
+
+    Whatever is not given here is read from the environment: ENDOLINK_HOST, ENDOLINK_PORT,
+    ENDOLINK_BUNDLES (separated as in PATH), ENDOLINK_PROVIDER, ENDOLINK_THREADS,
+    ENDOLINK_MAX_BYTES, ENDOLINK_MAX_PIXELS, ENDOLINK_MIN_SIDE, ENDOLINK_QUEUE,
+    ENDOLINK_SHUTDOWN_GRACE.
+
+    For example:
+
+        endolink serve
+
+        endolink serve --port 9000 --bundle my-model/
+    """
+    given: dict[str, Any] = {
+        "host": host,
+        "port": port,
+        "bundles": tuple(bundle) if bundle else None,
+        "provider": provider,
+        "threads": threads,
+    }
+    try:
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        raise typer.BadParameter(_say(error)) from None
+    log_to_stderr(log_level)
+    # The server gives a signal that stopped it back to whoever handled it before: leave then, with
+    # success; until it listens there is nothing to finish.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
+    app = create_app(settings, Models.open(settings))
+    make_server(app, settings, lambda bound: _announce(settings.host, bound)).run()
+
+
+def _say(error: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(str(part) for part in fault['loc'])}={fault['input']!r}: {fault['msg']}"
+        for fault in error.errors()
+    )
+
+
+def _announce(host: str, port: int) -> None:
+    """Print where to look and what to try; warn where the network can listen in."""
+    url = f"http://{_reachable(host)}:{port}"
+    frame = next(path for path in sample_data.frames() if path.stem == _SAMPLE)
+    out = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
+    out.print(f"EndoLink listens on {url} and says how to use it at {url}/docs")
+    out.print("Score a sample frame:\n")
+    out.print(f"  curl -sS --data-binary @{shlex.quote(str(frame))} {url}/v1/frames\n")
+    out.print("It points; the clinician decides. Ctrl-C stops it.")
+    if not _is_loopback(host):
+        Console(stderr=True, soft_wrap=True).print(
+            f"WARNING: {host} can be reached from the network, and this service neither asks who "
+            "is there nor encrypts what is sent. Put it behind a proxy that does both, or listen "
+            "on 127.0.0.1.",
+            style="bold red",
+        )
+
+
+def _reachable(host: str) -> str:
+    """Give the address at which this machine reaches a service that listens on `host`."""
+    if host == "0.0.0.0":  # noqa: S104 - compared with, not listened on
+        return "127.0.0.1"
+    if host == "::":
+        return "[::1]"
+    return f"[{host}]" if ":" in host else host
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,66 @@
+"""The examples of the documentation. A test runs each command, and reads each answer strictly."""
+
+from typing import Any
+
+BASE = "http://127.0.0.1:8000"
+
+_COMMANDS = {
+    "frames": (
+        f"curl -sS --data-binary @frame.jpg '{BASE}/v1/frames'",
+        f"curl -sS --data-binary @frame.jpg '{BASE}/v1/frames?explain=box&sequence=17'",
+        f"curl -sS -F frame=@frame.jpg '{BASE}/v1/frames'",
+    ),
+    "models": (f"curl -sS '{BASE}/v1/models'",),
+    "healthz": (f"curl -sS '{BASE}/healthz'",),
+    "readyz": (f"curl -sS '{BASE}/readyz'",),
+}
+
+
+def samples(resource: str) -> list[dict[str, str]]:
+    """Give the commands that call `resource`, as OpenAPI's `x-codeSamples` extension has them."""
+    return [{"lang": "shell", "source": command} for command in _COMMANDS[resource]]
+
+
+VERDICT: dict[str, Any] = {
+    "request_id": "01K9VJ6Z3M6T0W2QH4XN8B5RDE",
+    "model": {
+        "name": "colonoscopy",
+        "version": "1.0.0",
+        "digest": "sha256:9f2c1d0b7a3e4f5867981a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f",
+        "precision": "fp32",
+        "provider": "openvino",
+    },
+    "frame": {
+        "sha256": "4be1c02b7d5a3f9e8c6d5b4a392817060f1e2d3c4b5a69788796a5b4c3d2e1f0",
+        "width": 1280,
+        "height": 1024,
+        "captured_at": None,
+        "sequence": 17,
+    },
+    "usable": True,
+    "reasons": [],
+    "familiar": True,
+    "familiarity": 0.81,
+    "findings": [
+        {
+            "code": "polyp",
+            "label": "Polyp",
+            "kind": "lesion",
+            "probability": 0.93,
+            "threshold": 0.41,
+            "present": True,
+            "box": [410, 288, 640, 512],
+        },
+        {
+            "code": "cecum",
+            "label": "Cecum",
+            "kind": "landmark",
+            "probability": 0.02,
+            "threshold": 0.5,
+            "present": False,
+            "box": None,
+        },
+    ],
+    "timing_ms": {"queue": 0.1, "decode": 2.9, "inference": 2.4, "total": 6.0},
+    "age_ms": None,
+}

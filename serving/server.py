@@ -1,0 +1,52 @@
+"""The process around the application: sockets, signals, logs."""
+
+import logging
+import socket
+from collections.abc import Callable
+
+import uvicorn
+from fastapi import FastAPI
+
+from endolink.serving.settings import Settings
+
+
+class Server(uvicorn.Server):
+    """A uvicorn server that tells `on_listening` the port that it got, once it answers there."""
+
+    def __init__(self, config: uvicorn.Config, on_listening: Callable[[int], None]) -> None:
+        super().__init__(config)
+        self._on_listening = on_listening
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            port: int = self.servers[0].sockets[0].getsockname()[1]
+            self._on_listening(port)
+
+
+def make_server(app: FastAPI, settings: Settings, on_listening: Callable[[int], None]) -> Server:
+    """Make the server of `app`: it finishes admitted requests before it stops."""
+    # It would write whole URLs, whoever listens to it, and what a client puts there is its own.
+    logging.getLogger("uvicorn.access").disabled = True
+    return Server(
+        uvicorn.Config(
+            app,
+            host=settings.host,
+            port=settings.port,
+            lifespan="on",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            # Nobody is believed about who they are; nothing here asks.
+            proxy_headers=False,
+            timeout_graceful_shutdown=settings.shutdown_grace,
+        ),
+        on_listening,
+    )
+
+
+def log_to_stderr(level: str) -> None:
+    """Write the service's and the server's log to standard error, one line an event."""
+    logging.basicConfig(
+        level=level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
+    )

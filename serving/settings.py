@@ -1,0 +1,75 @@
+"""How one service is set up: from `ENDOLINK_...` in the environment, then from the command line."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from endolink.model.frame import Limits
+from endolink.model.runtime import Provider
+
+_LIMITS = Limits()
+
+
+class Settings(BaseSettings):
+    """The settings of a service; they do not change while it runs.
+
+    Each is read from the environment as `ENDOLINK_` and its name in capitals: `ENDOLINK_PORT=9000`.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="ENDOLINK_", frozen=True, extra="forbid")
+
+    host: str = Field("127.0.0.1", min_length=1, description="The address to listen on.")
+    port: int = Field(
+        8000, ge=0, le=65535, description="The port to listen on; 0 takes any free one."
+    )
+    bundles: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (),
+        description="Folders of exported models; the first answers where no model is named. "
+        "None stands for the bundled colonoscopy model. In the environment they are "
+        "separated as in PATH.",
+    )
+    provider: Provider = Field(
+        "auto", description="What computes the network; `auto` takes the fastest that is here."
+    )
+    threads: int | None = Field(
+        None,
+        ge=1,
+        description="Threads of one network run; by default as many as the container's CPU quota.",
+    )
+    max_bytes: int = Field(
+        _LIMITS.max_bytes, ge=1024, description="The most bytes that one frame may have."
+    )
+    max_pixels: int = Field(
+        _LIMITS.max_pixels, ge=1024, description="The most pixels that one frame may have."
+    )
+    min_side: int = Field(
+        _LIMITS.min_side, ge=1, description="The least pixels of a frame's shorter side."
+    )
+    queue: int = Field(
+        32,
+        ge=0,
+        description="Frames that may wait for a free worker; one more is refused with 503.",
+    )
+    shutdown_grace: int = Field(
+        30, ge=0, description="Seconds that admitted frames have to finish after a SIGTERM."
+    )
+
+    @field_validator("bundles", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part for part in value.split(os.pathsep) if part)
+        return value
+
+    @model_validator(mode="after")
+    def _limits_hold(self) -> Self:
+        _ = self.limits
+        return self
+
+    @property
+    def limits(self) -> Limits:
+        """The bounds that a frame's bytes are held to."""
+        return Limits(max_bytes=self.max_bytes, max_pixels=self.max_pixels, min_side=self.min_side)
