@@ -2,7 +2,6 @@
 # second time.
 
 PYTHON ?= python3
-HOST ?= 127.0.0.1
 PORT ?= 8000
 # On a machine without a GPU, the index https://download.pytorch.org/whl/cpu spares you gigabytes:
 #   make test TORCH_INDEX=https://download.pytorch.org/whl/cpu
@@ -14,18 +13,21 @@ PIP := -m pip install --quiet --disable-pip-version-check
 # Several machines' worth of threads on two cores only get in each other's way.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help serve test check bench soak clean
+.PHONY: help serve env test check bench soak clean
 
 help:
-	@echo "make serve   set up .venv and serve the bundled model on $(HOST):$(PORT) (PORT=, HOST=)"
-	@echo "make test    set up .venv-dev, then lint, types and tests"
+	@echo "make serve   set up .venv and serve the bundled model on 127.0.0.1:$(PORT) (PORT=)"
+	@echo "make env     set up .venv-dev: the training and archive extras, and the tests' tools"
+	@echo "make test    make env, then lint, types and tests"
 	@echo "make check   ruff and mypy only"
 	@echo "make bench   what is promised, measured"
 	@echo "make soak    the long runs that 'make test' leaves out"
 	@echo "make clean   remove both environments and every cache"
 
 serve: $(SERVE)/installed
-	@$(SERVE)/bin/endolink serve --host $(HOST) --port $(PORT)
+	@$(SERVE)/bin/endolink serve --port $(PORT)
+
+env: $(DEV)/installed
 
 test: check
 	$(DEV)/bin/python -m pytest -m "not soak"
