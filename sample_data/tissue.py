@@ -163,7 +163,8 @@ def clothe(scene: Scene, bowel: Bowel, hits: Hits, normal: Array) -> Surface:
         albedo = _blend(albedo, skin, share)
         relief = relief + share * 0.003 * np.minimum(pits, 1.0)
 
-    albedo, relief, gloss = _soil(scene, at, stool_gap, wall, (albedo, relief, gloss))
+    (albedo, relief, gloss), soiled = _soil(scene, at, stool_gap, wall, (albedo, relief, gloss))
+    polyp = polyp & ~soiled
     if pool_gap is not None:
         under = _step(-pool_gap, -0.012, 0.004) * (stool_gap is None or stool_gap > 0.01)
         ripple = _noise(seed, at * np.array([1, 0, 1], np.float32)[:, None, None], 2.2, 2)
@@ -184,10 +185,12 @@ def clothe(scene: Scene, bowel: Bowel, hits: Hits, normal: Array) -> Surface:
     )
 
 
-def _soil(scene: Scene, at: Array, lumps: Array | None, wall: Array, coat: Coat) -> Coat:
+def _soil(
+    scene: Scene, at: Array, lumps: Array | None, wall: Array, coat: Coat
+) -> tuple[Coat, Mask]:
     """Spread stool: a film over part of the wall, thicker below, and the lumps themselves."""
     if scene.soiling == "clean":
-        return coat
+        return coat, np.zeros(at.shape[1:], np.bool_)
     albedo, relief, gloss = coat
     seed = scene.seed
     settled = at[1] - np.float32(0.1)
@@ -210,7 +213,7 @@ def _soil(scene: Scene, at: Array, lumps: Array | None, wall: Array, coat: Coat)
     albedo = _blend(albedo, colour, film)
     relief = relief * (1 - film) + film * (0.016 + 0.011 * grain + 0.012 * patch)
     gloss = gloss * (1 - 0.25 * film)
-    return albedo, relief, gloss
+    return (albedo, relief, gloss), film > 0.5
 
 
 def _bleed(scene: Scene, at: Array, coat: Coat) -> tuple[Coat, Mask]:

@@ -39,7 +39,7 @@ def test_a_polyp_stands_out_of_the_wall() -> None:
 
 
 def test_the_cecum_is_closed_and_the_colon_is_not() -> None:
-    ahead = np.float32([[0.0], [0.0], [6.0]])
+    ahead = np.array([[0.0], [0.0], [6.0]], np.float32)
     assert float(Bowel(Scene(seed=3, site="cecum")).wall(*ahead)[0]) < 0
     colon = Bowel(Scene(seed=3))
     ahead[0], ahead[1] = colon.centre(ahead[2])
@@ -47,5 +47,5 @@ def test_the_cecum_is_closed_and_the_colon_is_not() -> None:
 
 
 def test_smooth_minimum_is_the_minimum_away_from_the_crease() -> None:
-    a, b = np.float32([0.0, 1.0, 0.5]), np.float32([1.0, 0.0, 0.5])
+    a, b = np.array([[0.0, 1.0, 0.5], [1.0, 0.0, 0.5]], np.float32)
     np.testing.assert_allclose(smooth_min(a, b, 0.2), [0.0, 0.0, 0.45], atol=1e-6)
