@@ -117,6 +117,19 @@ def test_every_other_command_runs_in_order(
         _run(f"make -n {command[5:]}" if command in TOO_LONG else command, clone, port)
 
 
+def test_its_python_runs(clone: Path, service: subprocess.Popen[bytes]) -> None:
+    for block in re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL):
+        done = subprocess.run(
+            [clone / ".venv/bin/python", "-c", block],
+            cwd=clone,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith("polyp ")
+
+
 def test_setting_up_again_is_quick(clone: Path, service: subprocess.Popen[bytes]) -> None:
     done = subprocess.run(
         ["make", "-n", "serve"], cwd=clone, capture_output=True, text=True, check=True
