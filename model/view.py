@@ -8,7 +8,10 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from endolink.model.frame import Frame
-from endolink.model.overlay import Box, find_insets
+from endolink.model.inset import find_insets
+from endolink.model.text import find_texts
+
+Box = tuple[int, int, int, int]
 
 # The geometry is found on a copy with this many pixels on its longer side, so that one pixel of it
 # is the same share of the scene however many pixels were decoded.
@@ -55,7 +58,7 @@ def find_view(frame: Frame) -> View:
 
     # Red alone is no measure of light: text is bright in green, too, tissue only half as much.
     light = np.maximum(fine[:, :, 1], np.maximum(fine[:, :, 0], fine[:, :, 2]) >> 1)
-    stroke = max(3, round(max(fine.shape) / 90)) | 1
+    stroke = 2 * max(1, round(max(fine.shape) / 160)) + 1
     ground = _open(light, stroke)
 
     size = _coarse_size(width, height)
@@ -65,7 +68,12 @@ def find_view(frame: Frame) -> View:
     lit = dim >= black + LIT_ABOVE_BLACK / 2
 
     scale = np.array([width / size[0], height / size[1]] * 2)
-    insets = find_insets(colours, lit)
+    texts = find_texts(light, ground)
+    written = np.zeros(lit.shape, bool)
+    fx, fy = size[0] / fine.shape[1], size[1] / fine.shape[0]
+    for x0, y0, x1, y1 in texts:
+        written[int(y0 * fy) : int(y1 * fy) + 1, int(x0 * fx) : int(x1 * fx) + 1] = True
+    insets = find_insets(colours, lit, written)
     for x0, y0, x1, y1 in insets:
         lit[max(0, y0 - 1) : y1 + 1, max(0, x0 - 1) : x1 + 1] = False
     component = _largest(lit)
@@ -80,10 +88,11 @@ def find_view(frame: Frame) -> View:
         box = _bounds(corners, width, height)
 
     inset_boxes = tuple(_clip(inset * scale, width, height) for inset in np.array(insets))
+    text_boxes = tuple(_clip(np.array(text) * reduction, width, height) for text in texts)
     draw = ImageDraw.Draw(outline)
-    for x0, y0, x1, y1 in inset_boxes:
+    for x0, y0, x1, y1 in inset_boxes + text_boxes:
         draw.rectangle((x0, y0, x1 - 1, y1 - 1), fill=0)
-    return View(box, np.array(outline), inset_boxes, (), found)
+    return View(box, np.array(outline), inset_boxes, text_boxes, found)
 
 
 def _coarse_size(width: int, height: int) -> tuple[int, int]:
