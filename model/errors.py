@@ -18,6 +18,7 @@
     ├── VideoError                  a video file
     │   ├── VideoUnreadable         video-unreadable
     │   └── VideoTooLarge           video-too-large
+    ├── TimeBackwards               time-backwards            frames out of the order of time
     ├── BundleError                 an exported model on disk
     │   ├── BundleMissing           bundle-missing
     │   ├── BundleInvalid           bundle-invalid            the manifest breaks the schema
@@ -27,6 +28,7 @@
     ├── DataError                   a data set or a split
     │   ├── DataLayout              data-layout               not the data set's own folders
     │   └── SplitLeak               split-leak                one group on both sides of a split
+    ├── TrainingRefused             training-refused          a run cannot start, or go on, as asked
     ├── ExportRefused               export-refused            a gate was not passed
     ├── ExtraMissing                extra-missing             an optional install is needed
     └── RequestError                a call to the service
@@ -149,6 +151,11 @@ class VideoTooLarge(VideoError):
     title = "The video's pictures have too many pixels"
 
 
+class TimeBackwards(EndoLinkError):
+    code = "time-backwards"
+    title = "The frames are not in the order of time"
+
+
 class BundleError(EndoLinkError):
     """An exported model is refused."""
 
@@ -196,6 +203,11 @@ class DataLayout(DataError):
 class SplitLeak(DataError):
     code = "split-leak"
     title = "The same group stands on both sides of the split"
+
+
+class TrainingRefused(EndoLinkError):
+    code = "training-refused"
+    title = "The training cannot be done as asked"
 
 
 class ExportRefused(EndoLinkError):
