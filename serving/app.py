@@ -2,27 +2,25 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
-from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
-from endolink import __version__
 from endolink.model.runtime import available_cpus
-from endolink.serving.http import examples, frames, health, pages, problems
+from endolink.serving.http import frames, health, openapi, pages, problems
 from endolink.serving.http import models as model_list
 from endolink.serving.models import Models
 from endolink.serving.scheduler import Scheduler
 from endolink.serving.service import Service
 from endolink.serving.settings import Settings
 
-_DESCRIPTION = (
-    "An endoscopy assistant: send a frame, get a verdict. It points at what may be a finding; the "
-    "clinician decides. What it says is not a diagnosis."
-)
+# The busiest first: routes are tried in this order.
+RESOURCES = (*frames.RESOURCES, *model_list.RESOURCES, *health.RESOURCES)
 
 
-def create_app(settings: Settings, models: Models) -> FastAPI:
+def create_app(settings: Settings, models: Models) -> Starlette:
     """Make the service that answers with `models`, which are open and warm.
 
     Starting it starts its workers, one for each CPU of the container's quota; stopping it finishes
@@ -30,55 +28,30 @@ def create_app(settings: Settings, models: Models) -> FastAPI:
     """
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
         scheduler = Scheduler(workers=available_cpus(), queue=settings.queue)
         app.state.service = Service(settings, models, scheduler)
         yield
         await scheduler.drain()
 
-    app = FastAPI(
-        title="EndoLink",
-        version=__version__,
-        description=_DESCRIPTION,
+    api = openapi.describe(RESOURCES)
+
+    async def api_for_programs(_request: Request) -> Response:
+        return JSONResponse(api)
+
+    async def api_for_people(_request: Request) -> Response:
+        return pages.docs(api)
+
+    app = Starlette(
+        routes=[
+            *(resource.route for resource in RESOURCES),
+            Route("/", pages.home),
+            Route("/docs", api_for_people),
+            Route("/openapi.json", api_for_programs),
+        ],
         lifespan=lifespan,
-        # The framework's own pages load their scripts from a third party's host.
-        docs_url=None,
-        redoc_url=None,
-        # Nobody's frame is sent again because of a slash.
-        redirect_slashes=False,
     )
-    for resource in (pages, frames, model_list, health):
-        app.include_router(resource.router)
+    # Nobody's frame is sent again because of a slash.
+    app.router.redirect_slashes = False
     problems.install(app)
-    schema: dict[str, Any] = {}
-
-    def openapi() -> dict[str, Any]:
-        if not schema:
-            schema.update(_openapi(app))
-        return schema
-
-    app.openapi = openapi  # type: ignore[method-assign]
     return app
-
-
-def _openapi(app: FastAPI) -> dict[str, Any]:
-    """Describe `app`; its problems are said as they are, not as the framework thinks they are."""
-    schema = get_openapi(
-        title=app.title, version=app.version, description=app.description, routes=app.routes
-    )
-    schemas = schema["components"]["schemas"]
-    schemas.pop("HTTPValidationError", None)
-    schemas.pop("ValidationError", None)
-    schemas["Problem"] = problems.Problem.model_json_schema()
-    problem = {
-        "description": "A problem, with a stable code.",
-        "content": {problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    }
-    # The framework would leave out whatever is null in an example.
-    answer = schema["paths"]["/v1/frames"]["post"]["responses"]["200"]
-    answer["content"]["application/json"]["example"] = examples.VERDICT
-    for operations in schema["paths"].values():
-        for operation in operations.values():
-            operation["responses"].pop("422", None)
-            operation["responses"]["default"] = problem
-    return schema

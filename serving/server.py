@@ -5,7 +5,7 @@ import socket
 from collections.abc import Callable
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.applications import Starlette
 
 from endolink.serving.settings import Settings
 
@@ -24,7 +24,7 @@ class Server(uvicorn.Server):
             self._on_listening(port)
 
 
-def make_server(app: FastAPI, settings: Settings, on_listening: Callable[[int], None]) -> Server:
+def make_server(app: Starlette, settings: Settings, on_listening: Callable[[int], None]) -> Server:
     """Make the server of `app`: it finishes admitted requests before it stops."""
     # It would write whole URLs, whoever listens to it, and what a client puts there is its own.
     logging.getLogger("uvicorn.access").disabled = True
@@ -50,3 +50,6 @@ def log_to_stderr(level: str) -> None:
     logging.basicConfig(
         level=level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
     )
+    if level == "info":
+        # That it started is said on standard output, with more use.
+        logging.getLogger("uvicorn.error").setLevel(logging.WARNING)

@@ -15,7 +15,6 @@ from rich.table import Table
 
 from endolink.model.classifier import Classifier, Explain
 from endolink.model.errors import EndoLinkError
-from endolink.model.frame import Limits
 from endolink.model.runtime import Provider, available_cpus
 from endolink.model.verdict import VERDICT_JSON, Verdict
 from endolink.serving.archive.scoring import Scored, score_files
@@ -68,13 +67,10 @@ def score(
         endolink score study-1/ study-2/ --format jsonl > verdicts.jsonl
     """
     workers = threads or available_cpus()
-    limits = Limits()
     # The pictures are what is done side by side, so that each network run needs one thread.
-    classifier = Classifier.open(bundle, provider=provider, threads=1, limits=limits)
+    classifier = Classifier.open(bundle, provider=provider, threads=1)
     files = list(find_files(paths))
-    results = score_files(
-        files, classifier, max_bytes=limits.max_bytes, workers=workers, explain=explain
-    )
+    results = score_files(files, classifier, workers=workers, explain=explain)
     write = _write_lines if output == "jsonl" else _write_table
     # Lines on the same screen as the bar show by themselves how far it is.
     quiet = output == "jsonl" and sys.stdout.isatty()

@@ -27,7 +27,6 @@ def score_files(
     paths: Iterable[Path],
     classifier: Classifier,
     *,
-    max_bytes: int,
     workers: int,
     explain: Explain = "none",
 ) -> Iterator[Scored]:
@@ -35,7 +34,7 @@ def score_files(
 
     def score(path: Path) -> Scored:
         try:
-            image = read_file(path, max_bytes)
+            image = read_file(path, classifier.limits.max_bytes)
             prepared = classifier.prepare(image, declared=path.suffix or None)
             (verdict,) = classifier.judge([prepared], explain=explain)
         except EndoLinkError as error:

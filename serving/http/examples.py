@@ -4,22 +4,14 @@ from typing import Any
 
 BASE = "http://127.0.0.1:8000"
 
-_COMMANDS = {
-    "frames": (
-        f"curl -sS --data-binary @frame.jpg '{BASE}/v1/frames'",
-        f"curl -sS --data-binary @frame.jpg '{BASE}/v1/frames?explain=box&sequence=17'",
-        f"curl -sS -F frame=@frame.jpg '{BASE}/v1/frames'",
-    ),
-    "models": (f"curl -sS '{BASE}/v1/models'",),
-    "healthz": (f"curl -sS '{BASE}/healthz'",),
-    "readyz": (f"curl -sS '{BASE}/readyz'",),
-}
-
-
-def samples(resource: str) -> list[dict[str, str]]:
-    """Give the commands that call `resource`, as OpenAPI's `x-codeSamples` extension has them."""
-    return [{"lang": "shell", "source": command} for command in _COMMANDS[resource]]
-
+FRAMES = (
+    f"curl -sS --data-binary @frame.jpg '{BASE}/v1/frames'",
+    f"curl -sS --data-binary @frame.jpg '{BASE}/v1/frames?explain=box&sequence=17'",
+    f"curl -sS -F frame=@frame.jpg '{BASE}/v1/frames'",
+)
+MODELS = (f"curl -sS '{BASE}/v1/models'",)
+HEALTHZ = (f"curl -sS '{BASE}/healthz'",)
+READYZ = (f"curl -sS '{BASE}/readyz'",)
 
 VERDICT: dict[str, Any] = {
     "request_id": "01K9VJ6Z3M6T0W2QH4XN8B5RDE",

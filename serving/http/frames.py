@@ -2,18 +2,15 @@
 
 from dataclasses import replace
 from time import perf_counter
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime
+from starlette.requests import Request
 from starlette.responses import Response
 
-from endolink.model.classifier import Explain
 from endolink.model.verdict import VERDICT_JSON, Verdict
 from endolink.serving.http import body, examples
-from endolink.serving.service import Service
-
-router = APIRouter(prefix="/v1", tags=["frames"])
+from endolink.serving.http.options import FrameOptions
+from endolink.serving.http.resource import Resource, service_of
 
 _IMAGE: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 _REQUEST_BODY: dict[str, Any] = {
@@ -35,52 +32,31 @@ _REQUEST_BODY: dict[str, Any] = {
 }
 
 
-@router.post(
-    "/frames",
-    summary="Judge one frame",
-    response_model=Verdict,
-    openapi_extra={"requestBody": _REQUEST_BODY, "x-codeSamples": examples.samples("frames")},
-)
-async def judge_frame(
-    request: Request,
-    explain: Annotated[
-        Explain,
-        Query(description="`box` also says where each finding that is present was seen."),
-    ] = "none",
-    model: Annotated[
-        str | None, Query(description="Which model judges, by name; `/v1/models` lists them.")
-    ] = None,
-    captured_at: Annotated[
-        AwareDatetime | None,
-        Query(description="When the frame was captured (RFC 3339, with an offset); given back."),
-    ] = None,
-    sequence: Annotated[
-        int | None,
-        Query(ge=0, lt=2**63, description="The frame's number in its stream; given back."),
-    ] = None,
-) -> Response:
+async def judge_frame(request: Request) -> Response:
     """Point at what may be a finding in one frame. It points; the clinician decides.
 
     All findings of the model are listed with a calibrated probability each; `present` says whether
     it reaches the finding's operating point. `usable` and `familiar` inform about the picture and
     never silence a finding. Nothing that is sent is kept.
     """
-    service: Service = request.app.state.service
-    classifier = service.models.get(model)
+    service = service_of(request)
+    options = FrameOptions.read(request.query_params)
+    classifier = service.models.get(options.model)
+    max_bytes = classifier.limits.max_bytes
     service.scheduler.knock()
-    data = await body.read(request, service.settings.max_bytes)
+    data = await body.read(request, max_bytes)
     content_type = request.headers.get("content-type", "")
 
     def job(queued: float) -> tuple[str, bytes]:
         started = perf_counter()
-        upload = body.unpack(data, content_type, service.settings.max_bytes)
+        upload = body.unpack(data, content_type, max_bytes)
         prepared = classifier.prepare(
             upload.image,
             declared=upload.declared,
-            captured_at=captured_at,
-            sequence=sequence,
+            captured_at=options.captured_at,
+            sequence=options.sequence,
         )
-        (verdict,) = classifier.judge([prepared], explain=explain)
+        (verdict,) = classifier.judge([prepared], explain=options.explain)
         total = queued + (perf_counter() - started) * 1000
         timing = replace(verdict.timing_ms, queue=round(queued, 3), total=round(total, 3))
         return verdict.request_id, VERDICT_JSON.dump_json(replace(verdict, timing_ms=timing))
@@ -91,3 +67,18 @@ async def judge_frame(
         media_type="application/json",
         headers={"X-Request-Id": request_id, "Cache-Control": "no-store"},
     )
+
+
+RESOURCES = (
+    Resource(
+        "POST",
+        "/v1/frames",
+        "Judge one frame",
+        judge_frame,
+        Verdict,
+        examples.FRAMES,
+        query=FrameOptions,
+        body=_REQUEST_BODY,
+        example=examples.VERDICT,
+    ),
+)

@@ -2,14 +2,13 @@
 
 from typing import Literal
 
-from fastapi import APIRouter, Request
 from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
 
 from endolink.model.errors import ShuttingDown
 from endolink.serving.http import examples
-from endolink.serving.service import Service
-
-router = APIRouter(tags=["health"])
+from endolink.serving.http.resource import Resource, answer_json, service_of
 
 
 class Alive(BaseModel):
@@ -25,24 +24,20 @@ class Ready(BaseModel):
     models: list[str]
 
 
-@router.get(
-    "/healthz",
-    summary="Is the service alive?",
-    openapi_extra={"x-codeSamples": examples.samples("healthz")},
-)
-async def alive() -> Alive:
+async def alive(_request: Request) -> Response:
     """Say that the process answers; where it does not, restart it."""
-    return Alive()
+    return answer_json(Alive())
 
 
-@router.get(
-    "/readyz",
-    summary="Does the service take frames?",
-    openapi_extra={"x-codeSamples": examples.samples("readyz")},
-)
-async def ready(request: Request) -> Ready:
+async def ready(request: Request) -> Response:
     """Say that frames are taken; 503 while the service shuts down, so that none is sent here."""
-    service: Service = request.app.state.service
+    service = service_of(request)
     if service.scheduler.draining:
         raise ShuttingDown("The service finishes what it has and takes no more frames.")
-    return Ready(models=list(service.models.by_name))
+    return answer_json(Ready(models=list(service.models.by_name)))
+
+
+RESOURCES = (
+    Resource("GET", "/healthz", "Is the service alive?", alive, Alive, examples.HEALTHZ),
+    Resource("GET", "/readyz", "Does the service take frames?", ready, Ready, examples.READYZ),
+)

@@ -1,15 +1,14 @@
 """`/v1/models`: which models answer here, and what they can say."""
 
-from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import Response
 
 from endolink.model.classifier import Classifier
 from endolink.model.findings import Kind, finding
 from endolink.model.manifest import ValidatedInput
 from endolink.serving.http import examples
-from endolink.serving.service import Service
-
-router = APIRouter(prefix="/v1", tags=["models"])
+from endolink.serving.http.resource import Resource, answer_json, service_of
 
 
 class _Described(BaseModel):
@@ -61,16 +60,13 @@ class ModelList(_Described):
     models: list[ModelDescription]
 
 
-@router.get(
-    "/models",
-    summary="List the models",
-    openapi_extra={"x-codeSamples": examples.samples("models")},
-)
-async def list_models(request: Request) -> ModelList:
+async def list_models(request: Request) -> Response:
     """Say which models answer here, what they can point at, and how well that was measured."""
-    service: Service = request.app.state.service
-    default = service.models.get(None)
-    return ModelList(models=[describe(model, default=model is default) for model in service.models])
+    models = service_of(request).models
+    default = models.get(None)
+    return answer_json(
+        ModelList(models=[describe(model, default=model is default) for model in models])
+    )
 
 
 def describe(classifier: Classifier, *, default: bool) -> ModelDescription:
@@ -102,3 +98,8 @@ def describe(classifier: Classifier, *, default: bool) -> ModelDescription:
         licence=manifest.licence,
         notice=manifest.notice,
     )
+
+
+RESOURCES = (
+    Resource("GET", "/v1/models", "List the models", list_models, ModelList, examples.MODELS),
+)

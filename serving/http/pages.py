@@ -7,15 +7,13 @@ from collections.abc import Iterator
 from html import escape
 from typing import Any
 
-from fastapi import APIRouter, Request
+from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from endolink.model.classifier import Classifier
 from endolink.model.findings import finding
 from endolink.serving.http import problems
-from endolink.serving.service import Service
-
-router = APIRouter(include_in_schema=False)
+from endolink.serving.http.resource import service_of
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1c2b33; --soft: #5c6f78; --line: #d5dee2;
@@ -58,10 +56,9 @@ def _page(title: str, body: str) -> HTMLResponse:
     )
 
 
-@router.get("/")
 async def home(request: Request) -> HTMLResponse:
     """Say what this is, how it is, and where to go on."""
-    service: Service = request.app.state.service
+    service = service_of(request)
     state = "shutting down" if service.scheduler.draining else "ready"
     models = "".join(
         f"<tr><td>{escape(model.identity.name)} {escape(model.identity.version)}</td>"
@@ -86,10 +83,8 @@ def _points_at(model: Classifier) -> str:
     return ", ".join(finding(code).label for code in model.bundle.manifest.findings)
 
 
-@router.get("/docs")
-async def docs(request: Request) -> HTMLResponse:
-    """Show `/openapi.json` to a person."""
-    api = request.app.openapi()
+def docs(api: dict[str, Any]) -> HTMLResponse:
+    """Show `api`, which is `/openapi.json`, to a person."""
     return _page(f"{api['info']['title']}: how to use it", "".join(_render(api)))
 
 

@@ -10,11 +10,10 @@ import math
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ulid import ULID
@@ -144,17 +143,6 @@ async def _http_exception(_request: Request, error: Exception) -> Response:
     return _answer(status, _code_of(status), status.phrase, detail, headers=error.headers)
 
 
-async def _invalid(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    # The location and the rule, never the value that was sent.
-    detail = "; ".join(
-        f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
-        for fault in error.errors()
-    )
-    kind = errors.RequestInvalid
-    return _answer(status_of(kind), kind.code, kind.title, detail)
-
-
 async def _client_left(_request: Request, _error: Exception) -> Response:
     return Response(status_code=_CLIENT_CLOSED_REQUEST)
 
@@ -187,11 +175,10 @@ def _where(error: BaseException) -> str:
     return "\n".join(lines)
 
 
-def install(app: FastAPI) -> None:
+def install(app: Starlette) -> None:
     """Make every error that `app` meets an answer of this module."""
     app.add_exception_handler(errors.EndoLinkError, _endolink_error)
     app.add_exception_handler(HTTPException, _http_exception)
-    app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(ClientDisconnect, _client_left)
     app.add_middleware(_LastResort)
 

@@ -10,8 +10,8 @@ from io import BytesIO
 from typing import Any, TypeVar
 
 import numpy as np
-from fastapi import FastAPI
 from PIL import Image
+from starlette.applications import Starlette
 
 from endolink.serving.app import create_app
 from endolink.serving.models import Models
@@ -27,7 +27,7 @@ class Running:
     """A service on a real port, in a thread of this process."""
 
     port: int
-    app: FastAPI
+    app: Starlette
     loop: asyncio.AbstractEventLoop
 
     @property
@@ -45,7 +45,7 @@ class Running:
 
 
 @contextmanager
-def serve(settings: Settings, models: Models, app: FastAPI | None = None) -> Iterator[Running]:
+def serve(settings: Settings, models: Models, app: Starlette | None = None) -> Iterator[Running]:
     app = app or create_app(settings, models)
     listening = threading.Event()
     heard: list[tuple[int, asyncio.AbstractEventLoop]] = []

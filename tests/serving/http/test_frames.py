@@ -130,6 +130,7 @@ def test_the_model_can_be_named(running: Running, client: httpx.Client, jpeg: by
         (picture(), "", "?explain=everything", 422, "request-invalid"),
         (picture(), "", "?captured_at=2026-01-02T03:04:05", 422, "request-invalid"),
         (picture(), "", "?sequence=-1", 422, "request-invalid"),
+        (picture(), "", "?explian=box", 422, "request-invalid"),
     ],
     ids=lambda value: value if isinstance(value, str) and value.startswith("f") else "",
 )

@@ -1,5 +1,7 @@
 import httpx
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
 
 from endolink.model import errors
 from endolink.serving.app import create_app
@@ -41,10 +43,10 @@ def test_a_fault_of_ours_tells_nothing_and_is_logged_without_its_text(
 ) -> None:
     app = create_app(settings, models)
 
-    @app.get("/break")
-    async def _break() -> None:
+    async def fail(_request: Request) -> Response:
         raise RuntimeError("DOE^JANE")
 
+    app.add_route("/break", fail)
     with serve(settings, models, app) as running:
         answer = httpx.get(f"{running.url}/break")
     assert answer.status_code == 500
