@@ -42,9 +42,9 @@ def find_insets(colours: NDArray[np.uint8], lit: Mask, written: Mask) -> list[Bo
     if min(height, width) < 2 * shortest:
         return []
     planes = np.take(CURVE, colours.transpose(2, 0, 1))
-    upright, level = _steps(planes, 2), _steps(planes, 1)
+    upright, level = _steps(planes, 2), np.ascontiguousarray(_steps(planes, 1).T)
     upright &= ~written
-    level &= ~written
+    level &= ~written.T
     lit = lit.copy()
     blank = ~lit | written
     found: list[Box] = []
@@ -56,7 +56,7 @@ def find_insets(colours: NDArray[np.uint8], lit: Mask, written: Mask) -> list[Bo
         # Its sides speak for no other rectangle.
         x0, y0, x1, y1 = box
         around = np.s_[max(0, y0 - 2) : y1 + 2, max(0, x0 - 2) : x1 + 2]
-        upright[around] = level[around] = lit[around] = False
+        upright[around] = level.T[around] = lit[around] = False
         blank[around] = True
     return found
 
@@ -80,64 +80,60 @@ def _best_rectangle(
     colours: NDArray[np.uint8], upright: Mask, level: Mask, lit: Mask, blank: Mask, shortest: int
 ) -> Box | None:
     height, width = lit.shape
-    xs, ys = _lines(upright, shortest), _lines(level.T, shortest)
+    xs, ys = _lines(upright, shortest), _lines(level, shortest)
     if len(xs) == 2 or len(ys) == 2:
         return None
     across, down = _pairs(xs, shortest), _pairs(ys, shortest)
     if not len(across) or not len(down):
         return None
-    wide = (xs[across[:, 1]] - xs[across[:, 0]])[:, None]
-    tall = (ys[down[:, 1]] - ys[down[:, 0]])[None, :]
     seen_up, mute_up = _support(upright, blank, xs, ys[down])
-    seen_level, mute_level = _support(level.T, blank.T, ys, xs[across])
-    # Along four sides of each pair of upright lines with each pair of level ones: steps, black.
-    seen = (*(seen_up[across[:, k]] for k in (0, 1)), *(seen_level[down[:, k]].T for k in (0, 1)))
-    mute = (*(mute_up[across[:, k]] for k in (0, 1)), *(mute_level[down[:, k]].T for k in (0, 1)))
-    length = [tall + 0 * wide, tall + 0 * wide, wide + 0 * tall, wide + 0 * tall]
+    seen_level, mute_level = _support(level, blank.T, ys, xs[across])
+    tall, wide = ys[down[:, 1]] - ys[down[:, 0]], xs[across[:, 1]] - xs[across[:, 0]]
     # The frame's own border asks for no step.
-    for k, at_border in enumerate((xs[across[:, 0]] < 0, xs[across[:, 1]] >= width)):
-        length[k][at_border] = 0
-    for k, at_border in enumerate((ys[down[:, 0]] < 0, ys[down[:, 1]] >= height)):
-        length[k + 2][:, at_border] = 0
-    outline = np.maximum(sum(length), 1)
-    steps = sum(np.minimum(s, n) for s, n in zip(seen, length, strict=True))
-    shown = sum(np.minimum(s + m, n) for s, m, n in zip(seen, mute, length, strict=True))
-    side_shown = np.minimum.reduce(
-        [np.where(n > 0, (s + m) / np.maximum(n, 1), 1.0) for s, m, n in zip(seen, mute, length, strict=True)]
+    for seen, mute, length in ((seen_up, mute_up, tall), (seen_level, mute_level, wide)):
+        seen[[0, -1]], mute[[0, -1]] = 0, length
+    up_shown = seen_up + mute_up > SIDE_SEEN * tall
+    level_shown = seen_level + mute_level > SIDE_SEEN * wide
+    possible = (
+        up_shown[across[:, 0]]
+        & up_shown[across[:, 1]]
+        & (level_shown[down[:, 0]] & level_shown[down[:, 1]]).T
+        & (np.multiply.outer(wide, tall) < LARGEST_INSET * lit.size)
     )
-    side_steps = np.minimum.reduce(
-        [np.where(n > 0, s / np.maximum(n, 1), 1.0) for s, n in zip(seen, length, strict=True)]
-    )
-    likely = (
-        (side_shown > SIDE_SEEN)
-        & (shown > OUTLINE_SEEN * outline)
-        & (steps >= 2.5 * shortest)
-        & (steps > 0.3 * outline)
-        & (wide * tall < LARGEST_INSET * lit.size)
-    )
-    rank = np.where(likely, steps * (shown / outline) ** 4, 0)
+    i, j = np.nonzero(possible)
+    (left, right), (top, bottom) = across[i].T, down[j].T
+    sides = np.stack([seen_up[left, j], seen_up[right, j], seen_level[top, i], seen_level[bottom, i]])
+    mutes = np.stack([mute_up[left, j], mute_up[right, j], mute_level[top, i], mute_level[bottom, i]])
+    lengths = np.stack([tall[j], tall[j], wide[i], wide[i]])
+    outline = lengths.sum(axis=0)
+    steps = sides.sum(axis=0)
+    at_border = np.stack([left == 0, right == len(xs) - 1, top == 0, bottom == len(ys) - 1])
+    asked = np.maximum(np.where(at_border, 0, lengths).sum(axis=0), 1)
+    shown = (steps + np.where(at_border, 0, mutes).sum(axis=0)) / asked
+    weakest = np.where(at_border, 1, sides / lengths).min(axis=0)
+    drawn = steps / np.maximum(outline - mutes.sum(axis=0), 1)
+    rank = steps * shown**4
+    rank[(shown < OUTLINE_SEEN) | (steps < 2.5 * shortest) | (steps < 0.3 * asked)] = 0
     lights = np.count_nonzero(lit)
-    for best in np.argsort(-rank, axis=None)[: min(MOST_TRIED, np.count_nonzero(likely))]:
-        i, j = np.unravel_index(best, rank.shape)
-        (x0, x1), (y0, y1) = xs[across[i]], ys[down[j]]
+    for best in np.argsort(-rank)[: min(MOST_TRIED, np.count_nonzero(rank))]:
+        (x0, x1), (y0, y1) = xs[[left[best], right[best]]], ys[[top[best], bottom[best]]]
         box = max(0, int(x0)), max(0, int(y0)), min(width, int(x1) + 1), min(height, int(y1) + 1)
         light = np.count_nonzero(lit[box[1] : box[3], box[0] : box[2]])
         if light > 0.5 * lights:
             continue
         flat = _flatness(colours[box[1] + 2 : box[3] - 2, box[0] + 2 : box[2] - 2])
-        drawn = steps[i, j] / (outline[i, j] - shown[i, j] + steps[i, j])
-        if light < 0.05 * wide[i, 0] * tall[0, j]:
+        if light < 0.05 * (x1 - x0) * (y1 - y0):
             if flat >= BLACK_FLAT:
                 return box
-        elif steps[i, j] < 0.5 * outline[i, j]:
+        elif steps[best] < 0.5 * asked[best]:
             continue
         elif flat >= PLAIN_FLAT:
-            if drawn >= PLAIN_OUTLINE:
+            if drawn[best] >= PLAIN_OUTLINE:
                 return box
         elif (
-            drawn >= PICTURE_OUTLINE
-            and side_steps[i, j] >= PICTURE_SIDE
-            and min(wide[i, 0], tall[0, j]) >= SMALLEST_PICTURE * max(height, width)
+            drawn[best] >= PICTURE_OUTLINE
+            and weakest[best] >= PICTURE_SIDE
+            and min(x1 - x0, y1 - y0) >= SMALLEST_PICTURE * max(height, width)
         ):
             return box
     return None
@@ -145,8 +141,11 @@ def _best_rectangle(
 
 def _lines(steps: Mask, shortest: int) -> NDArray[np.int64]:
     """Give the columns that hold a run of steps of about `shortest` pixels, and both borders."""
-    run = _running(steps)
-    solid = np.count_nonzero(run[shortest:] - run[:-shortest] >= 0.9 * shortest, axis=0)
+    # No column is as high as 256 pixels, so its running count fits a byte.
+    total = np.zeros((len(steps) + 1, steps.shape[1]), np.uint8)
+    np.cumsum(steps.view(np.uint8), axis=0, dtype=np.uint8, out=total[1:])
+    run = total[shortest:] - total[:-shortest]
+    solid = np.count_nonzero(run >= 0.9 * shortest, axis=0)
     kept = solid > 0
     kept[1:] &= solid[1:] > solid[:-1]
     kept[:-1] &= solid[:-1] >= solid[1:]
@@ -175,16 +174,11 @@ def _support(
     step = steps[:, columns]
     mute = blank[:, np.clip(lines - 2, 0, last)] & blank[:, np.clip(lines + 2, 0, last)] & ~step
     low, high = np.maximum(spans[:, 0] + 1, 0), spans[:, 1]
-    counts = [_running(marks) for marks in (step, mute)]
-    seen, silent = ((total[high] - total[low]).T.astype(np.int64) for total in counts)
+    seen, silent = (
+        (total[high] - total[low]).T.astype(np.int64)
+        for total in (np.cumsum(np.pad(marks, ((1, 0), (0, 0))), axis=0) for marks in (step, mute))
+    )
     return seen, silent
-
-
-def _running(marks: Mask) -> NDArray[np.int16]:
-    """Give the running count of `marks` down each column, one row longer, beginning with 0."""
-    total = np.zeros((marks.shape[0] + 1, marks.shape[1]), np.int16)
-    np.cumsum(marks, axis=0, dtype=np.int16, out=total[1:])
-    return total
 
 
 def _flatness(inner: NDArray[np.uint8]) -> float:

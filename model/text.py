@@ -30,22 +30,25 @@ def find_texts(light: NDArray[np.uint8], ground: NDArray[np.uint8]) -> list[Box]
 
     `light` is uint8 H×W and `ground` the same without its thin bright strokes.
     """
-    ink = light - ground >= CONTRAST
-    if np.count_nonzero(ink) < 8:
-        return []
-    longer = max(light.shape)
+    height, width = light.shape
+    longer = max(height, width)
     half = max(1, round(GAP / 2 * longer))
+    # A margin on all sides makes room for joining, and ends every run within its row.
+    ink = np.zeros((height + 2, width + 2 * half + 2), bool)
+    np.greater_equal(light - ground, CONTRAST, out=ink[1:-1, half + 1 : -half - 1])
     joined = ink.copy()
     for shift in range(1, half + 1):
         joined[:, shift:] |= ink[:, :-shift]
         joined[:, :-shift] |= ink[:, shift:]
-    labels, count = ndimage.label(joined, np.ones((3, 3), int))
+    written = _crossing_twice(joined, ink)
+    if written is None:
+        return []
+    ink = ink[written[0]]
+    labels, count = ndimage.label(written[1], np.ones((3, 3), int))
     slices = ndimage.find_objects(labels)
     boxes = np.array([(x.start, y.start, x.stop, y.stop) for y, x in slices])
-    # Undo the joining, but not at the picture's border, where it had no room.
-    x0, x1 = np.maximum(boxes[:, 0] + half, 0), boxes[:, 2] - half
-    x0[boxes[:, 0] == 0], x1[boxes[:, 2] == light.shape[1]] = 0, light.shape[1]
-    tall, wide = boxes[:, 3] - boxes[:, 1], np.maximum(x1 - x0, 1)
+    boxes += (half, 0, -half, 0)
+    wide, tall = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
 
     begins = ink.copy()
     begins[:, 1:] &= ~ink[:, :-1]
@@ -63,11 +66,35 @@ def find_texts(light: NDArray[np.uint8], ground: NDArray[np.uint8]) -> list[Box]
     if not text.any():
         return []
     text |= fits & (density >= 0.5) & _beside(boxes, text)
-    return [
-        (max(0, int(x0[k]) - 1), max(0, y - 1), min(light.shape[1], int(x1[k]) + 1), y1 + 1)
-        for k in np.flatnonzero(text)
-        for y, y1 in [(int(boxes[k, 1]), int(boxes[k, 3]))]
-    ]
+    rows, columns = written[0]
+    boxes += (columns.start - half - 2, rows.start - 2, columns.start - half, rows.start)
+    low, high = np.zeros(4, int), np.array([width, height, width, height])
+    return [(x0, y0, x1, y1) for x0, y0, x1, y1 in np.clip(boxes[text], low, high).tolist()]
+
+
+def _crossing_twice(
+    joined: NDArray[np.bool_], ink: NDArray[np.bool_]
+) -> tuple[tuple[slice, slice], NDArray[np.bool_]] | None:
+    """Keep the runs of `joined` in which a row crosses two strokes of `ink` or more.
+
+    Most wet highlights are gone with that. Gives where the runs lie and the part of `joined` there,
+    or nothing where there are none.
+    """
+    width = joined.shape[1]
+    bounds = np.flatnonzero(joined.ravel()[1:] != joined.ravel()[:-1]) + 1
+    begins = np.flatnonzero(ink.ravel()[1:] > ink.ravel()[:-1]) + 1
+    starts, ends = bounds[::2], bounds[1::2]
+    strokes = np.searchsorted(begins, ends) - np.searchsorted(begins, starts)
+    starts, ends = starts[strokes >= 2], ends[strokes >= 2]
+    if not len(starts):
+        return None
+    rows, left, right = starts // width, starts % width, ends - starts + starts % width
+    top, first = rows[0], left.min()
+    kept = np.zeros((rows[-1] + 1 - top, right.max() - first + 1), np.int8)
+    np.add.at(kept, (rows - top, left - first), 1)
+    np.add.at(kept, (rows - top, right - first), -1)
+    part = slice(int(top), int(rows[-1]) + 1), slice(int(first), int(right.max()) + 1)
+    return part, np.cumsum(kept, axis=1, dtype=np.int8).astype(bool)
 
 
 def _level(ink: NDArray[np.bool_]) -> int:

@@ -1,5 +1,6 @@
 """The view: where in a frame the scope's illuminated picture is, and what of it shows the patient."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ Box = tuple[int, int, int, int]
 
 # The geometry is found on a copy with this many pixels on its longer side, so that one pixel of it
 # is the same share of the scene however many pixels were decoded.
-COARSE = 160
+COARSE = 200
 # Burned-in text is found on a copy with at most this many pixels on its longer side.
 FINE = 720
 # A pixel is lit where it is this much brighter than the frame's black, in levels of 0-255. The
@@ -29,6 +30,8 @@ SMALLEST_SIDE = 16
 # The outline is the intersection of this many half-planes: an octagon and a rectangle are exact, a
 # circle is 0.1 % too wide at worst.
 DIRECTIONS = 64
+ANGLES = np.arange(DIRECTIONS) * (2 * np.pi / DIRECTIONS)
+NORMALS = np.stack([np.cos(ANGLES), np.sin(ANGLES)], axis=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,13 +64,15 @@ def find_view(frame: Frame) -> View:
     stroke = 2 * max(1, round(max(fine.shape) / 160)) + 1
     ground = _open(light, stroke)
 
-    size = _coarse_size(width, height)
-    colours = np.asarray(fine_image.resize(size, Image.Resampling.BOX))
-    dim = np.asarray(Image.fromarray(ground).resize(size, Image.Resampling.BOX))
-    black = min(int(np.partition(dim.ravel(), dim.size // 50)[dim.size // 50]), BLACK_AT_MOST // 2)
+    reduction_again = max(1, -(-max(fine.shape) // COARSE))
+    colours = np.asarray(fine_image.reduce(reduction_again))
+    dim = np.asarray(Image.fromarray(ground).reduce(reduction_again))
+    black = min(int(np.partition(dim[::3, ::3].ravel(), dim.size // 450)[dim.size // 450]), BLACK_AT_MOST // 2)
     lit = dim >= black + LIT_ABOVE_BLACK / 2
 
-    scale = np.array([width / size[0], height / size[1]] * 2)
+    each = reduction * reduction_again
+    scale = np.full(4, each)
+    size = lit.shape[::-1]
     texts = find_texts(light, ground)
     written = np.zeros(lit.shape, bool)
     fx, fy = size[0] / fine.shape[1], size[1] / fine.shape[0]
@@ -95,14 +100,6 @@ def find_view(frame: Frame) -> View:
     return View(box, np.array(outline), inset_boxes, text_boxes, found)
 
 
-def _coarse_size(width: int, height: int) -> tuple[int, int]:
-    zoom = min(1.0, COARSE / max(width, height))
-    return (
-        max(round(width * zoom), min(width, SMALLEST_SIDE)),
-        max(round(height * zoom), min(height, SMALLEST_SIDE)),
-    )
-
-
 def _open(plane: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     """Take away what is bright and narrower than `side` pixels (grey opening by a square)."""
     for axis in (0, 1):
@@ -115,27 +112,27 @@ def _open(plane: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
 def _slide(extreme: np.ufunc, plane: NDArray[np.uint8], side: int, axis: int) -> NDArray[np.uint8]:
     """Give the extreme over a centred window of `side` (odd) pixels along `axis`, edges repeated."""
     half = side // 2
-    pad = [(0, 0), (0, 0)]
-    pad[axis] = (half, half)
-    run = np.pad(plane, pad, mode="edge").swapaxes(0, axis)
+    lines = np.moveaxis(plane, axis, 0)
+    run = np.concatenate([lines[:1]] * half + [lines] + [lines[-1:]] * half)
     covered = 1
     while covered < side:
         step = min(covered, side - covered)
         run = extreme(run[:-step], run[step:])
         covered += step
-    return run.swapaxes(0, axis)
+    return np.moveaxis(run, 0, axis)
 
 
 def _largest(lit: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
-    solid = _open(lit.view(np.uint8), 3)
-    labels, count = ndimage.label(solid)
-    if not count:
-        return None
+    """Give the largest connected part of `lit`, bool H×W, or nothing where none is large enough."""
+    solid = _open(lit.view(np.uint8), 3).astype(bool)
+    # Every second pixel is enough to tell the parts from each other, and a quarter of the work.
+    labels, count = ndimage.label(solid[::2, ::2])
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
-    if sizes.max() < SMALLEST_VIEW * lit.size:
+    if not count or 4 * sizes.max() < SMALLEST_VIEW * lit.size:
         return None
-    return labels == sizes.argmax()
+    part = np.repeat(np.repeat(labels == sizes.argmax(), 2, axis=0), 2, axis=1)
+    return solid & part[: lit.shape[0], : lit.shape[1]]
 
 
 def _outline(component: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -144,15 +141,15 @@ def _outline(component: NDArray[np.bool_]) -> NDArray[np.float64]:
     kept = component[rows]
     left = kept.argmax(axis=1)
     right = kept.shape[1] - kept[:, ::-1].argmax(axis=1)
-    xs = np.concatenate([left, right, left, right])
-    ys = np.concatenate([rows, rows, rows + 1, rows + 1])
-    angles = np.arange(DIRECTIONS) * (2 * np.pi / DIRECTIONS)
-    cos, sin = np.cos(angles), np.sin(angles)
-    reach = (np.outer(cos, xs) + np.outer(sin, ys)).max(axis=1)
+    points = np.stack(
+        [np.concatenate([left, right, left, right]), np.concatenate([rows, rows, rows + 1, rows + 1])]
+    )
     # Each corner is where two neighbouring lines x cos a + y sin a = reach meet.
-    cos2, sin2, reach2 = np.roll(cos, -1), np.roll(sin, -1), np.roll(reach, -1)
-    det = cos * sin2 - sin * cos2
-    return np.stack([(reach * sin2 - reach2 * sin) / det, (cos * reach2 - cos2 * reach) / det], 1)
+    reach = (NORMALS @ points).max(axis=1)
+    after = np.roll(reach, -1)
+    (cos, sin), (cos_after, sin_after) = NORMALS.T, np.roll(NORMALS, -1, axis=0).T
+    det = math.sin(2 * math.pi / DIRECTIONS)
+    return np.stack([reach * sin_after - after * sin, cos * after - cos_after * reach], 1) / det
 
 
 def _bounds(corners: NDArray[np.float64], width: int, height: int) -> Box:
