@@ -68,10 +68,13 @@ class Limits:
             raise ValueError(f"max_pixels must be between 1 and {PILLOW_PIXELS}")
 
 
+DEFAULT_LIMITS: Final = Limits()
+
+
 def decode(
     data: bytes,
     *,
-    limits: Limits = Limits(),
+    limits: Limits = DEFAULT_LIMITS,
     declared: str | None = None,
     min_side: int | None = None,
     captured_at: datetime | None = None,

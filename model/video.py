@@ -1,0 +1,216 @@
+"""The frames of a video file, with their time stamps. Needs the `archive` extra (PyAV, FFmpeg)."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import floor
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from endolink.model.errors import ExtraMissing, SourceMissing, VideoTooLarge, VideoUnreadable
+from endolink.model.frame import DEFAULT_LIMITS, Frame, Limits
+
+# Containers that recorders and archives write. FFmpeg's playlists and image sequences are not among
+# them: they would have it open other files and addresses, which a study has no business to name.
+CONTAINERS: Final = (
+    "asf,avi,flv,h264,hevc,ivf,m4v,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,mpeg,mpegts,mpegvideo,mxf,"
+    "ogg,obu,vc1"
+)
+
+# A stream that says it lasts longer than so many pictures, and no less than so many seconds, beyond
+# its last picture was cut short. A picture or two is common: the last one's own duration counts.
+_MISSING_PICTURES: Final = 3
+_MISSING_S: Final = 0.2
+# Time stamps are rounded to the container's time base, seldom coarser than this.
+_ROUNDING_S: Final = 0.001
+
+
+@dataclass(frozen=True, eq=False)
+class TimedFrame:
+    """A frame, and its seconds since the video's first picture, never less than the last one's."""
+
+    time_s: float
+    frame: Frame
+
+
+def frames(
+    path: Path, *, every_s: float | None = None, limits: Limits = DEFAULT_LIMITS
+) -> Iterator[TimedFrame]:
+    """Yield a video's pictures in their order, one in memory at a time.
+
+    With `every_s` it is the first picture of each span of that many seconds, otherwise every one.
+    Rotation metadata is applied. A frame's `sequence` is the picture's number in the file from 0,
+    its `sha256` the digest of its upright RGB pixels, since a picture inside a video has no bytes
+    of its own. Interlaced pictures stay so, and pixels that are not square are not stretched.
+
+    Of `limits`, those on pixels and sides hold. What cannot be decoded is left out, and reported by
+    an error only after every picture that could be was given: a caller that keeps what it got loses
+    nothing but the damage. Damage is what FFmpeg takes for it; a decoder may also patch a picture,
+    or pass over it, and not say so.
+
+    Raises ExtraMissing without PyAV, SourceMissing, VideoTooLarge, ValueError where `every_s` is
+    not above 0, and VideoUnreadable: at once where the file is not a video, at the end where it is
+    damaged or cut short.
+    """
+    if every_s is not None and not every_s > 0:
+        raise ValueError(f"every_s must be above 0, not {every_s}")
+    av = _import_av()
+    if not path.exists():
+        raise SourceMissing("There is no file at this path.")
+    try:
+        container = av.open(str(path.absolute()), options={"format_whitelist": CONTAINERS})
+    except (av.FFmpegError, ValueError) as error:
+        raise VideoUnreadable(
+            "The file is not a video in a container that is read; MP4, MOV, MKV, WebM, AVI, MPEG "
+            "and the like are."
+        ) from error
+    with container:
+        yield from _Reader(av, container, limits).read(every_s)
+
+
+def _import_av() -> ModuleType:
+    try:
+        import av  # noqa: PLC0415 - an extra: to have this module must not mean to have FFmpeg
+    except ImportError as error:
+        raise ExtraMissing(
+            "Video needs the archive extra; pip install 'endolink[archive]' brings it."
+        ) from error
+    return av
+
+
+class _Reader:
+    """One pass over the video stream of an open container."""
+
+    # PyAV's own types exist only where it is installed.
+    def __init__(self, av: ModuleType, container: Any, limits: Limits) -> None:
+        self.av = av
+        self.container = container
+        self.limits = limits
+        self.damage = 0
+        self.pictures = 0
+        self.start_s: float | None = None  # the first picture's time, in the file's own
+        self.time_s = 0.0  # the last picture's, from the first's
+        self.stream = self._choose_stream()
+
+    def _choose_stream(self) -> Any:
+        cover = self.av.stream.Disposition.attached_pic
+        streams = [s for s in self.container.streams.video if not s.disposition & cover]
+        if not streams:
+            raise VideoUnreadable("The file holds no video, only sound or a still.")
+        stream = streams[0]
+        if stream.codec_context is None:
+            raise VideoUnreadable(
+                "The video is coded in a way that is not read; convert it to MP4."
+            )
+        self._check_size(stream.codec_context.width, stream.codec_context.height)
+        # The size may change within the stream: each picture's is checked, and the decoder is held
+        # to twice the bound, which leaves it its padding, before it takes the memory.
+        most = 2 * self.limits.max_pixels + 2**16
+        stream.codec_context.options = {"max_pixels": str(most)}
+        stream.thread_type = "AUTO"
+        return stream
+
+    def _check_size(self, width: int, height: int) -> None:
+        if width * height > self.limits.max_pixels:
+            raise VideoTooLarge(
+                f"The video's pictures are {width} × {height}; at most "
+                f"{self.limits.max_pixels:,} pixels are decoded."
+            )
+        if 0 < min(width, height) < self.limits.min_side:
+            raise VideoUnreadable(
+                f"The video's pictures are {width} × {height}; at least {self.limits.min_side} a "
+                "side are needed."
+            )
+
+    def read(self, every_s: float | None) -> Iterator[TimedFrame]:
+        due = 0.0
+        for picture in self._decode():
+            self._check_size(picture.width, picture.height)
+            self._advance(picture)
+            if every_s is not None:
+                if self.time_s + _ROUNDING_S < due:
+                    continue
+                due = (floor((self.time_s + _ROUNDING_S) / every_s) + 1) * every_s
+            yield TimedFrame(self.time_s, _frame(picture, self.pictures - 1))
+        self._report()
+
+    def _decode(self) -> Iterator[Any]:
+        """Yield every picture that can be decoded; count in `damage` what cannot."""
+        packets = self.container.demux(self.stream)
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except self.av.FFmpegError:
+                # The demuxer is lost; what the decoder still holds was whole.
+                self.damage += 1
+                yield from self._decode_packet(None)
+                return
+            yield from self._decode_packet(packet)
+
+    def _decode_packet(self, packet: Any) -> Iterator[Any]:
+        try:
+            pictures = self.stream.codec_context.decode(packet)
+        except self.av.FFmpegError:
+            self.damage += 1
+            return
+        cut = packet is not None and packet.is_corrupt
+        self.damage += cut
+        for picture in pictures:
+            if cut and picture.pts == packet.pts:
+                continue
+            # Pictures before the first key frame are commonly broken, and no loss.
+            if not picture.is_corrupt:
+                yield picture
+            elif self.pictures:
+                self.damage += 1
+
+    def _advance(self, picture: Any) -> None:
+        """Take the picture's time; where it has none, or an earlier one, time stands still."""
+        self.pictures += 1
+        if picture.time is not None:
+            if self.start_s is None:
+                self.start_s = picture.time
+            self.time_s = max(self.time_s, float(picture.time - self.start_s))
+
+    def _report(self) -> None:
+        if not self.pictures:
+            raise VideoUnreadable("None of the video's pictures can be decoded.")
+        if self.damage:
+            raise VideoUnreadable(
+                f"The video is damaged in {self.damage} places; the {self.pictures} pictures that "
+                f"can be decoded, up to {self.time_s:.2f} s, were read."
+            )
+        missing_s = self._end_s() - self.time_s
+        if missing_s > max(_MISSING_S, _MISSING_PICTURES / (self.stream.average_rate or 25)):
+            raise VideoUnreadable(
+                f"The video was cut short: its last {missing_s:.2f} s are missing; the "
+                f"{self.pictures} pictures before were read."
+            )
+
+    def _end_s(self) -> float:
+        """Return when the stream says that it ends, from its first picture; 0 where it does not."""
+        if self.stream.duration is not None:
+            return float(self.stream.duration * self.stream.time_base)
+        # Matroska keeps it in a tag of the track, as 00:00:10.033000000, from the file's start.
+        try:
+            hours, minutes, seconds = self.stream.metadata.get("DURATION", "").split(":")
+            return int(hours) * 3600 + int(minutes) * 60 + float(seconds) - (self.start_s or 0.0)
+        except ValueError:
+            return 0.0
+
+
+def _frame(picture: Any, sequence: int) -> Frame:
+    pixels: NDArray[np.uint8] = picture.to_ndarray(format="rgb24")
+    # The display matrix's angle is anticlockwise, as rot90's is.
+    quarters = round(picture.rotation / 90) % 4
+    pixels = np.ascontiguousarray(np.rot90(pixels, quarters))
+    pixels.setflags(write=False)
+    height, width = pixels.shape[:2]
+    digest = hashlib.sha256(pixels.data).hexdigest()
+    return Frame(pixels, width, height, digest, sequence=sequence)
