@@ -57,7 +57,7 @@ def find_view(frame: Frame) -> View:
     image = Image.fromarray(pixels)
     reduction = -(-max(width, height) // FINE)
     fine_image = image.reduce(reduction) if reduction > 1 else image
-    fine = np.asarray(fine_image)
+    fine = np.asarray(fine_image) if reduction > 1 else pixels
 
     # Red alone is no measure of light: text is bright in green, too, tissue only half as much.
     light = np.maximum(fine[:, :, 1], np.maximum(fine[:, :, 0], fine[:, :, 2]) >> 1)
