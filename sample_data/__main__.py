@@ -10,7 +10,7 @@ from typing import Any
 from PIL import Image
 
 from endolink.sample_data.catalogue import STILLS
-from endolink.sample_data.clip import FRAME_COUNT, FRAMES_PER_SECOND, scene_at, write_clip
+from endolink.sample_data.film import FRAME_COUNT, FRAMES_PER_SECOND, scene_at, write_clip
 from endolink.sample_data.phantom import Truth, render
 from endolink.sample_data.scene import Scene
 

@@ -68,4 +68,4 @@ def test_a_still_renders_again_to_what_is_committed(name: str) -> None:
         committed = np.asarray(picture.convert("RGB"), np.int16)
     # JPEG takes about one grey level; other versions of the libraries may add another.
     assert np.abs(committed - rendered.frame).mean() < 3
-    assert list(rendered.truth.findings) == truth()["stills"][name]["findings"]
+    assert list(rendered.truth.findings) == truth()["stills"][path.name]["findings"]

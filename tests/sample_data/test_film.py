@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from endolink.sample_data import clip, truth
-from endolink.sample_data.clip import FRAME_COUNT, FRAMES_PER_SECOND, scene_at
+from endolink.sample_data.film import FRAME_COUNT, FRAMES_PER_SECOND, scene_at
 from endolink.sample_data.phantom import render
 
 
