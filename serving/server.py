@@ -1,5 +1,6 @@
 """The process around the application: sockets, signals, logs."""
 
+import gc
 import logging
 import socket
 from collections.abc import Callable
@@ -20,6 +21,9 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
+            # What is loaded by now stays: the collector need not walk through it again and again.
+            gc.collect()
+            gc.freeze()
             port: int = self.servers[0].sockets[0].getsockname()[1]
             self._on_listening(port)
 

@@ -1,0 +1,1 @@
+"""What EndoLink promises, measured: `python -m benchmarks`, or `make bench`."""
