@@ -45,7 +45,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # The development environment takes minutes to build and is the one that runs this test.
     (folder / ".venv-dev").symlink_to(sys.prefix)
     (Path(sys.prefix) / "installed").touch()
-    known = sample_data.truth()["frames"]
+    known = sample_data.truth()["stills"]
     for path in sample_data.frames():
         for code in ("polyp", "bbps-2-3", "bbps-0-1"):
             if code in known[path.name]["findings"]:

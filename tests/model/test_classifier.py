@@ -132,7 +132,7 @@ def test_an_unknown_precision_is_refused() -> None:
 
 
 def test_the_truth_of_the_samples_is_what_the_tests_think(classifier: Classifier) -> None:
-    known = truth()["frames"]
+    known = truth()["stills"]
     assert "polyp" in known["polyp-sessile.jpg"]["findings"]
     assert classifier.prepare(_bright()).quality.usable
 
