@@ -25,7 +25,7 @@ def score(
     paths: Annotated[
         list[Path],
         typer.Argument(
-            help="Pictures, and folders of pictures.", metavar="PATH...", show_default=False
+            help="Pictures, and folders of pictures.", metavar="PATH", show_default=False
         ),
     ],
     *,
