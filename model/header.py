@@ -125,6 +125,7 @@ _SOI, _EOI, _SOS, _APP0, _APP1, _APP14, _APP15, _COM = (
 _START_OF_FRAME = frozenset(
     {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}
 )  # baseline to progressive, Huffman or not
+_PROGRESSIVE = frozenset({0xC2, 0xCA})
 _OTHER_PROCESSES = frozenset({0xC3, 0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF, 0xF7})
 _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD8)})
 _MOST_SCANS = 100  # encoders write about ten
@@ -162,19 +163,23 @@ def _read_jpeg(data: bytes) -> Header:
     size: tuple[int, int] | None = None
     orientation = 1
     kept: list[bytes] = []
-    kept_to = end = 0
+    kept_to = end = components = 0
+    progressive = scans = False
     for marker, start, body, end in _jpeg_segments(data):
         if marker in _OTHER_PROCESSES:
             raise FrameUnsupported(
                 "Lossless, hierarchical and JPEG-LS processes are not read; send baseline JPEG."
             )
         if marker in _START_OF_FRAME:
-            precision, height, width = struct.unpack_from(">BHH", data, body)
+            precision, height, width, components = struct.unpack_from(">BHHB", data, body)
+            progressive = marker in _PROGRESSIVE
             if precision != 8:
                 raise FrameUnsupported(f"JPEG of {precision} bits is not read; send 8 bits.")
             if size is not None:
                 raise FrameCorrupt("The JPEG header gives its size twice.")
             size = width, height
+        elif marker == _SOS:
+            scans = progressive or data[body] < components  # more than one may follow
         elif marker == _APP1 and data.startswith(b"Exif\0\0", body):
             orientation = _read_orientation(data[body + 6 : end])
         if marker in _METADATA:
@@ -182,8 +187,8 @@ def _read_jpeg(data: bytes) -> Header:
             kept_to = end
     if size is None:
         raise FrameCorrupt("The JPEG header gives no size before the picture.")
-    # Each scan of a progressive JPEG passes over the whole picture, and may take but a few bytes.
-    if data.count(b"\xff\xda", end) >= _MOST_SCANS:
+    # Each scan may take but a few bytes, and passes over the whole picture.
+    if scans and data.count(b"\xff\xda", end) >= _MOST_SCANS:
         raise FrameUnsupported(f"A JPEG of more than {_MOST_SCANS} scans is not read.")
     if data.rfind(b"\xff\xd9", end) < 0:
         raise _truncated(Kind.JPEG)
