@@ -43,7 +43,7 @@ class Augment:
 
     size: int
     fill: Colour
-    zoom: float = 0.6
+    zoom: float = 0.65
     colour: float = 0.8
     blur: float = 0.2
     jpeg: float = 0.5

@@ -93,8 +93,8 @@ def fit(
 ) -> Fitted:
     """Train as `recipe` says, or go on from the checkpoint in `folder`.
 
-    `training.squares` have the recipe's cache size, `validation.squares` its `size`, cut as the
-    service cuts them. `progress` is told epoch, frames finished and loss after every batch.
+    The squares are `size` pixels wide, cut as the service cuts them. `progress` is told epoch,
+    frames finished and loss after every batch.
 
     Raises
     ------
@@ -136,16 +136,18 @@ def make(recipe: Recipe, findings: int) -> Network:
     return Network(architecture, findings, recipe.weights)
 
 
-def infer(network: Network, squares: NDArray[np.uint8], recipe: Recipe, batch: int = 32) -> Any:
-    """Run squares, uint8 [N, S, S, 3 or 4], in full precision: numpy logits and embeddings."""
+def infer(
+    network: Network, frames: Frames, recipe: Recipe, batch: int = 32
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Run frames unaltered, in full precision: logits [N, findings] and embeddings [N, D]."""
     device = next(network.parameters()).device
     logits, embeddings = [], []
     with torch.inference_mode():
-        for start in range(0, len(squares), batch):
-            pixels = torch.from_numpy(np.array(squares[start : start + batch, :, :, :3]))
-            output = network(_normalise(pixels.to(device), recipe))
-            logits.append(output.logits.float().cpu().numpy())
-            embeddings.append(output.embedding.float().cpu().numpy())
+        for start in range(0, len(frames), batch):
+            pixels = frames.squares[frames.rows[start : start + batch], :, :, :3]
+            output = network(_normalise(torch.from_numpy(np.array(pixels)).to(device), recipe))
+            logits.append(output.logits.cpu().numpy())
+            embeddings.append(output.embedding.cpu().numpy())
     return np.concatenate(logits), np.concatenate(embeddings)
 
 
@@ -231,7 +233,7 @@ class _Trainer:
         network = make(dataclasses.replace(self.recipe, weights=None), len(self.findings))
         network.load_state_dict(self.average)
         frames = self.validation
-        logits, _ = infer(network.to(self.device).eval(), frames.squares[frames.rows], self.recipe)
+        logits, _ = infer(network.to(self.device).eval(), frames, self.recipe)
         chances = probabilities(logits, 1.0)
         judged = Judged(
             self.findings,

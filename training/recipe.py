@@ -1,6 +1,6 @@
 """Everything that decides how a network is trained; it stands in the run folder as config.json."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
@@ -21,7 +21,7 @@ class Recipe:
     `dropout` are the network's. The backbone learns at `backbone_rate` times `rate`, which rises
     over the first `warm_up` of all steps and then falls along a cosine. `smoothing` moves targets
     that far towards one half. `balance` is the power to which a finding's (absent / present) ratio
-    is raised to weigh its presence: 0 is none, 1 full. `average` is how much of the averaged
+    is raised to weigh its presence: 0 not at all, 1 in full. `average` is how much of the averaged
     weights stays at each step.
     """
 
@@ -31,7 +31,6 @@ class Recipe:
     weights: str | None = None
     size: Annotated[int, Field(ge=32, le=1024)] = 224
     train_size: Annotated[int, Field(ge=32, le=1024)] = 192
-    cache_size: Annotated[int, Field(ge=32, le=1024)] = 256
     epochs: Annotated[int, Field(ge=1)] = 6
     batch: Annotated[int, Field(ge=2)] = 32
     rate: Positive = 2e-3
@@ -41,12 +40,7 @@ class Recipe:
     smoothing: Share = 0.05
     balance: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5
     average: Share = 0.98
-    specificity: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.95
     seed: Annotated[int, Field(ge=0)] = 0
-    split_seed: Annotated[int, Field(ge=0)] = 0
-    folds: Annotated[int, Field(ge=2)] = 5
-    fold: Annotated[int, Field(ge=0)] = 0
-    split: Literal["grouped", "official"] | str = "grouped"
 
     @property
     def preprocess(self) -> Preprocess:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from endolink.model.errors import DataLayout
 from endolink.training.datasets import hyper_kvasir, image_folder
-from endolink.training.datasets.samples import DataSet, Sample
+from endolink.training.datasets.samples import DataSet, Sample, union
 
 ADAPTERS: dict[str, Callable[[Path], DataSet]] = {
     "hyper-kvasir": hyper_kvasir.read,
@@ -32,4 +32,4 @@ def open_data(spec: str) -> DataSet:
     return ADAPTERS[adapter](Path(path).expanduser())
 
 
-__all__ = ["ADAPTERS", "DataSet", "Sample", "open_data"]
+__all__ = ["ADAPTERS", "DataSet", "Sample", "open_data", "union"]

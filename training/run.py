@@ -1,0 +1,411 @@
+"""A training run and its folder.
+
+runs/first/
+    config.json       every value that decided the run, and the command
+    split.csv         which frame was learned from, validated on, tested on
+    checkpoint.pt     to go on from, and the best epoch's network
+    history.json      every epoch's losses and figures; tensorboard/ draws them
+    bundle/           the network, exported and calibrated on the validation frames
+    held_out.csv      that bundle's verdict on every test frame
+    metrics.json      the figures of those verdicts
+"""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any, Protocol
+
+import numpy as np
+from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic.dataclasses import dataclass as checked
+
+from endolink.model.bundle import Bundle
+from endolink.model.classifier import Classifier
+from endolink.model.errors import TrainingRefused
+from endolink.model.manifest import Evaluation, Figure, Provenance, Source, ValidatedInput
+from endolink.model.similarity import groups as scenes
+from endolink.training import cache
+from endolink.training.datasets import DataSet, Sample, open_data
+from endolink.training.datasets.samples import targets, union
+from endolink.training.evaluate import Scored, read_table, score, validated_input, write_table
+from endolink.training.export import Papers, export
+from endolink.training.fit import CHECKPOINT, Frames, fit, load
+from endolink.training.metrics import Judged, figures
+from endolink.training.recipe import Recipe
+from endolink.training.splits import Part, Split, merge_groups, read_split, split_fold
+
+CONFIG, SPLIT, HISTORY = "config.json", "split.csv", "history.json"
+HELD_OUT, METRICS, BUNDLE = "held_out.csv", "metrics.json", "bundle"
+
+DISCLAIMER = (
+    "Not a diagnosis and not a medical device: the assistant points, the clinician decides."
+)
+_LIBRARIES = ("torch", "torchvision", "onnx", "onnxruntime", "numpy", "pillow", "scikit-learn")
+_WORKING = "0.0.0+working"
+
+
+@checked(frozen=True, config=ConfigDict(extra="forbid"))
+class Config:
+    """What decided a run. `data` and `split` are as they were typed; `command` is without paths."""
+
+    data: tuple[str, ...]
+    recipe: Recipe
+    folds: Annotated[int, Field(ge=2)]
+    fold: Annotated[int, Field(ge=0)]
+    split_seed: Annotated[int, Field(ge=0)]
+    split: str | None
+    specificity: Annotated[float, Field(gt=0.0, lt=1.0)]
+    command: str
+    git_commit: str | None
+    libraries: dict[str, str]
+
+    @property
+    def decisive(self) -> "Config":
+        """The run without what may differ from one call to the next that goes on with it."""
+        return replace(self, command="", git_commit=None, libraries={})
+
+
+_CONFIG = TypeAdapter(Config)
+_EVALUATION = TypeAdapter(Evaluation)
+
+
+class Display(Protocol):
+    """Where a run tells how far it is."""
+
+    def stage(self, what: str, total: int) -> Callable[[int], None]:
+        """Begin a stage of `total` frames; call what is given with each number finished."""
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """The data of a run, walked once: samples, labels, squares and groups."""
+
+    data: tuple[DataSet, ...]
+    samples: tuple[Sample, ...]
+    findings: tuple[str, ...]
+    squares: Any
+    groups: tuple[str, ...]
+
+    def frames(self, rows: Sequence[int]) -> Frames:
+        """Give some of the samples to learn from or to judge."""
+        chosen = np.asarray(rows, np.intp)
+        present, known = targets([self.samples[row] for row in rows], self.findings)
+        return Frames(self.squares, chosen, present, known)
+
+
+def gather(data: Sequence[str], recipe: Recipe, folder: Path, display: Display) -> Material:
+    """Read the data sets, walk every frame's road, and find the groups of near-copies."""
+    sets = tuple(open_data(spec) for spec in data)
+    samples, findings = union(sets)
+    done = display.stage("decode and crop", len(samples))
+    cached = cache.walk(samples, recipe.preprocess, folder, done)
+    groups = merge_groups(samples, scenes(np.asarray(cached.descriptors)).tolist())
+    display.say(f"{len(samples):,} frames in {len(set(groups)):,} groups of near-copies")
+    return Material(sets, samples, findings, cached.squares, groups)
+
+
+def train(config: Config, material: Material, folder: Path, display: Display) -> Evaluation:
+    """Do one run, or what is left of it: split, fit, export, evaluate on the held-out frames.
+
+    Raises
+    ------
+    TrainingRefused
+        `folder` holds a run that was configured otherwise.
+    SplitLeak, DataError, ExportRefused
+        As the steps say.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    _claim(folder, config)
+    if (folder / METRICS).is_file():
+        display.say(f"{folder} is finished already")
+        return read_metrics(folder)
+    split = _split(config, material)
+    split.write(folder / SPLIT)
+    counts = ", ".join(f"{count:,} {part}" for part, count in split.counts().items())
+    display.say(f"split: {counts}")
+
+    recipe = config.recipe
+    training = material.frames(split.indices("train"))
+    validation = material.frames(split.indices("validation"))
+    done = display.stage("fine-tune", len(training) * recipe.epochs)
+    seen = 0
+
+    def progress(epoch: int, frames: int, _: float) -> None:
+        nonlocal seen
+        now = epoch * len(training) + frames
+        done(now - seen)
+        seen = now
+
+    fitted = fit(recipe, material.findings, training, validation, folder=folder, progress=progress)
+    history = [asdict(epoch) for epoch in fitted.history]
+    (folder / HISTORY).write_text(json.dumps(history, indent=2) + "\n")
+    for epoch in fitted.history:
+        display.say(
+            f"epoch {epoch.epoch + 1}: loss {epoch.loss:.3f}, "
+            f"validation {epoch.validation_loss:.3f}, macro-F1 {epoch.macro_f1:.3f}, "
+            f"MCC {epoch.mcc:.3f}, {epoch.seconds:.0f} s"
+            + (" (best)" if epoch.epoch == fitted.best_epoch else "")
+        )
+
+    display.say("export")
+    bundle = make_bundle(folder, material, folder / BUNDLE, name="working", version=_WORKING)
+    scored = score_part(bundle, material, split, "test", display)
+    write_table(scored, folder / HELD_OUT)
+    evaluation = measure(scored.judged(), f"test part of {_rule(config)}")
+    (folder / METRICS).write_bytes(_EVALUATION.dump_json(evaluation, indent=2) + b"\n")
+    return evaluation
+
+
+def cross_validate(
+    configs: Sequence[Config], material: Material, folder: Path, display: Display
+) -> dict[str, Any]:
+    """Train and test on every fold; what is finished in `folder` is not done again.
+
+    Gives, and writes as metrics.json, each fold's macro-F1 and MCC, their mean and standard
+    deviation, and the figures of all folds' verdicts pooled.
+    """
+    folds = []
+    for config in configs:
+        display.say(f"fold {config.fold + 1} of {config.folds}")
+        evaluation = train(config, material, folder / f"fold-{config.fold}", display)
+        folds.append({name: _figure(evaluation, name) for name in ("macro-f1", "mcc")})
+    tables = [
+        read_table(folder / f"fold-{config.fold}" / HELD_OUT, material.samples)
+        for config in configs
+    ]
+    pooled = measure(_pool(tables), f"cross-validation over {len(configs)} grouped folds, pooled")
+    spread = {
+        name: {
+            "mean": float(np.mean([fold[name] for fold in folds])),
+            "std": float(np.std([fold[name] for fold in folds], ddof=1)),
+        }
+        for name in folds[0]
+    }
+    summary = {
+        "folds": folds,
+        "over_folds": spread,
+        "pooled": _EVALUATION.dump_python(pooled, mode="json"),
+    }
+    (folder / METRICS).write_text(json.dumps(summary, indent=2) + "\n")
+    return summary
+
+
+def make_bundle(
+    run: Path,
+    material: Material,
+    folder: Path,
+    *,
+    name: str,
+    version: str,
+    licence: str = "Apache-2.0",
+    command: str | None = None,
+    evaluation: tuple[Evaluation, ...] = (),
+    validated: ValidatedInput | None = None,
+) -> Bundle:
+    """Export the best network of the run in folder `run` as a bundle in `folder`.
+
+    Raises
+    ------
+    TrainingRefused
+        The run has no finished epoch.
+    ExportRefused
+        The exported graph is not the network.
+    """
+    config = read_config(run)
+    recipe, findings, network = load(run / CHECKPOINT)
+    split = read_split(run / SPLIT, material.samples)
+    notices = [item.notice for item in material.data if item.notice]
+    papers = Papers(
+        name=name,
+        version=version,
+        licence=licence,
+        notice=" ".join([*notices, DISCLAIMER]),
+        provenance=Provenance(
+            sources=tuple(
+                Source(item.name, len(item.samples), item.licence, item.citation)
+                for item in material.data
+            ),
+            split_rule=f"Split: {_rule(config)}.",
+            seeds=(recipe.seed,),
+            command="\n".join(filter(None, [config.command, command])),
+            git_commit=config.git_commit,
+            libraries=config.libraries,
+        ),
+        measured_on=f"the validation part of {_rule(config)}",
+        specificity=config.specificity,
+        # Nothing is vouched for until it is measured: full size, uncompressed.
+        validated_input=validated or ValidatedInput(min_side=1024, jpeg_quality=100),
+        evaluation=evaluation,
+    )
+    return export(
+        recipe,
+        findings,
+        network,
+        training=material.frames(split.indices("train")),
+        validation=material.frames(split.indices("validation")),
+        papers=papers,
+        folder=folder,
+    )
+
+
+def finish(
+    run: Path,
+    material: Material,
+    folder: Path,
+    display: Display,
+    *,
+    name: str,
+    version: str,
+    licence: str,
+    command: str,
+    cross_validation: Path | None = None,
+) -> Bundle:
+    """Make the bundle that is given away: with its figures, and the poorest input that passed."""
+    evaluation = [read_metrics(run)]
+    if cross_validation is not None:
+        evaluation.append(_pooled(cross_validation))
+    split = read_split(run / SPLIT, material.samples)
+    display.say("stress the held-out frames: size and compression")
+    bundle = Bundle.open(run / BUNDLE)
+    scored = score_part(bundle, material, split, "test", display)
+    validated = validated_input(Classifier.open(bundle.path), scored)
+    return make_bundle(
+        run,
+        material,
+        folder,
+        name=name,
+        version=version,
+        licence=licence,
+        command=command,
+        evaluation=tuple(evaluation),
+        validated=validated,
+    )
+
+
+def score_part(
+    bundle: Bundle, material: Material, split: Split, part: Part, display: Display
+) -> Scored:
+    """Score one part of a split with a bundle, from the files' bytes."""
+    rows = split.indices(part)
+    return score(
+        Classifier.open(bundle.path),
+        [material.samples[row] for row in rows],
+        [split.rows[row].group for row in rows],
+        display.stage("score held-out frames", len(rows)),
+    )
+
+
+def measure(judged: Judged, measured_on: str) -> Evaluation:
+    """Write the figures of judged frames down, with what they were measured on."""
+    return Evaluation(measured_on, len(judged), len(set(judged.groups)), figures(judged))
+
+
+def read_config(run: Path) -> Config:
+    """Read a run's config.json.
+
+    Raises
+    ------
+    TrainingRefused
+        `run` is no folder of a run.
+    """
+    try:
+        return _CONFIG.validate_json((run / CONFIG).read_bytes())
+    except (OSError, ValueError) as error:
+        raise TrainingRefused(f"{run} is not the folder of a run: no {CONFIG} to read") from error
+
+
+def read_metrics(run: Path) -> Evaluation:
+    """Read the figures of a finished run.
+
+    Raises
+    ------
+    TrainingRefused
+        The run is not finished.
+    """
+    try:
+        return _EVALUATION.validate_json((run / METRICS).read_bytes())
+    except (OSError, ValueError) as error:
+        raise TrainingRefused(
+            f"{run} is not a finished run: no {METRICS} of one split; let `endolink train` finish"
+        ) from error
+
+
+def git_commit() -> str | None:
+    """Name the commit of this code; None where it is installed without its repository."""
+    git = shutil.which("git")
+    if git is None:
+        return None
+    here = Path(__file__).resolve().parent
+    asked = subprocess.run(  # noqa: S603 - a fixed command
+        [git, "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=False
+    )
+    return asked.stdout.strip() or None
+
+
+def libraries() -> dict[str, str]:
+    """Give the versions of what a network depends on."""
+    return {name: version(name) for name in _LIBRARIES}
+
+
+def _claim(folder: Path, config: Config) -> None:
+    """Write the config, or refuse a folder that belongs to another run."""
+    path = folder / CONFIG
+    if path.is_file():
+        if read_config(folder).decisive != config.decisive:
+            raise TrainingRefused(
+                f"{folder} holds a run that was configured otherwise; choose another --out, or "
+                "delete it"
+            )
+        return
+    path.write_bytes(_CONFIG.dump_json(config, indent=2) + b"\n")
+
+
+def _split(config: Config, material: Material) -> Split:
+    if config.split is not None:
+        return read_split(Path(config.split), material.samples)
+    return split_fold(
+        material.samples,
+        material.groups,
+        count=config.folds,
+        fold=config.fold,
+        seed=config.split_seed,
+    )
+
+
+def _rule(config: Config) -> str:
+    if config.split is not None:
+        return "a split that was given"
+    return (
+        f"fold {config.fold + 1} of {config.folds} (groups of near-identical frames kept whole, "
+        f"stratified, seed {config.split_seed})"
+    )
+
+
+def _figure(evaluation: Evaluation, name: str) -> float:
+    found: list[Figure] = [figure for figure in evaluation.figures if figure.name == name]
+    return found[0].value if found else float("nan")
+
+
+def _pool(tables: Sequence[Judged]) -> Judged:
+    return Judged(
+        tables[0].findings,
+        present=np.concatenate([table.present for table in tables]),
+        known=np.concatenate([table.known for table in tables]),
+        probabilities=np.concatenate([table.probabilities for table in tables]),
+        called=np.concatenate([table.called for table in tables]),
+        groups=tuple(group for table in tables for group in table.groups),
+    )
+
+
+def _pooled(folder: Path) -> Evaluation:
+    try:
+        return _EVALUATION.validate_python(json.loads((folder / METRICS).read_bytes())["pooled"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TrainingRefused(f"{folder} is not a finished cross-validation") from error
