@@ -83,7 +83,9 @@ def overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:
     return both / (areas[0] + areas[1] - both)
 
 
-def stability(images: list[Image.Image], change: Callable[[Image.Image], Image.Image]) -> list[float]:
+def stability(
+    images: list[Image.Image], change: Callable[[Image.Image], Image.Image]
+) -> list[float]:
     """Compare the box of each frame with the box of the same scene, changed."""
     found = []
     for image in images:
@@ -176,9 +178,9 @@ def main() -> None:
 
     boxes = Table("the same scene: box IoU", "median   5 %     1 %", title_justify="left")
     noise = lambda image: Image.fromarray(  # noqa: E731
-        np.clip(np.asarray(image) + rng.normal(0, 3, (image.height, image.width, 3)), 0, 255).astype(
-            np.uint8
-        )
+        np.clip(
+            np.asarray(image) + rng.normal(0, 3, (image.height, image.width, 3)), 0, 255
+        ).astype(np.uint8)
     )
     changes: dict[str, Callable[[Image.Image], Image.Image]] = {
         "at half the size": lambda image: scaled(image, image.width // 2),
@@ -192,31 +194,52 @@ def main() -> None:
         screens = [on_screen(image, where, rng) for image in everything[::3]]
         boxes.add_row(
             f"on a 1920×1080 screen, {where}",
-            _percentiles([overlap(view_of(scaled(s, 640)).box, tuple(c / 3 for c in truth)) for s, truth in screens]),
+            _percentiles(
+                [
+                    overlap(view_of(scaled(s, 640)).box, tuple(c / 3 for c in truth))
+                    for s, truth in screens
+                ]
+            ),
         )
 
-    insets = Table("inset", "pixels blanked", "insets blanked by 95 %", "patient lost", title_justify="left")
+    insets = Table(
+        "inset", "pixels blanked", "insets blanked by 95 %", "patient lost", title_justify="left"
+    )
     for kind in INSETS:
         blanked, lost = [], []
         for image in everything[::3]:
             other = everything[rng.integers(len(everything))]
             painted, truth = with_inset(image, kind, other, rng)
-            before, after = view_of(scaled(image)).mask, view_of(scaled(compressed(painted, 90))).mask
+            before, after = (
+                view_of(scaled(image)).mask,
+                view_of(scaled(compressed(painted, 90))).mask,
+            )
             inset = np.asarray(Image.fromarray(truth).resize(before.shape[::-1]))
             blanked.append(1 - after[inset].mean())
             lost.append((before & ~inset & ~after).sum() / before.sum())
         insets.add_row(
-            kind, f"{np.mean(blanked):.3f}", f"{np.mean(np.array(blanked) > 0.95):.2f}", f"{np.mean(lost):.4f}"
+            kind,
+            f"{np.mean(blanked):.3f}",
+            f"{np.mean(np.array(blanked) > 0.95):.2f}",
+            f"{np.mean(lost):.4f}",
         )
 
-    texts = Table("text of size (at 1280)", "width", "outside, blanked", "over the view, blanked", title_justify="left")
+    texts = Table(
+        "text of size (at 1280)",
+        "width",
+        "outside, blanked",
+        "over the view, blanked",
+        title_justify="left",
+    )
     for size in (12, 18, 26, 40):
         for width in (320, 640):
             outside, over = [], []
             for image in everything[::4]:
                 screen = Image.new("RGB", (image.width * 3 // 2, image.height))
                 screen.paste(image, (image.width // 2, 0))
-                painted, ink = with_text(scaled(screen, width), (0.01, rng.uniform(0.05, 0.8)), size, rng)
+                painted, ink = with_text(
+                    scaled(screen, width), (0.01, rng.uniform(0.05, 0.8)), size, rng
+                )
                 x0 = view_of(scaled(screen, width)).box[0]
                 ink[:, x0:] = False
                 if ink.any():
@@ -227,19 +250,27 @@ def main() -> None:
                     over.append(1 - view_of(compressed(painted, 90)).mask[ink].mean())
             texts.add_row(str(size), str(width), f"{np.mean(outside):.3f}", f"{np.mean(over):.3f}")
 
-    clean = Table("clean frames", "blanked as text", "as inset", "frames with either", title_justify="left")
+    clean = Table(
+        "clean frames", "blanked as text", "as inset", "frames with either", title_justify="left"
+    )
     for name, images in frames.items():
         as_text, as_inset = [], []
         for image in images:
             view = view_of(scaled(image))
             area = (view.box[2] - view.box[0]) * (view.box[3] - view.box[1])
             as_text.append(sum(_area(box) for box in view.texts) / area)
-            lit = [b for b in view.insets if np.asarray(scaled(image))[b[1] : b[3], b[0] : b[2]].max(axis=2).mean() > 14]
+            lit = [
+                b
+                for b in view.insets
+                if np.asarray(scaled(image))[b[1] : b[3], b[0] : b[2]].max(axis=2).mean() > 14
+            ]
             as_inset.append(sum(_area(box) for box in lit) / area)
         either = np.mean(np.array(as_text) + np.array(as_inset) > 0)
         clean.add_row(name, f"{np.mean(as_text):.4f}", f"{np.mean(as_inset):.4f}", f"{either:.2f}")
 
-    small = [Frame(np.asarray(image.resize((320, 256))), 320, 256, "0" * 64) for image in everything[:60]]
+    small = [
+        Frame(np.asarray(image.resize((320, 256))), 320, 256, "0" * 64) for image in everything[:60]
+    ]
     best = [min(_timed(frame) for _ in range(10)) for frame in small]
     console = Console(width=100)
     for table in (boxes, insets, texts, clean):
