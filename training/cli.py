@@ -44,6 +44,7 @@ _CACHE = Path("~/.cache/endolink")
 
 
 def train(
+    *,
     data: Data,
     out: Annotated[Path, typer.Option("--out", help="The run's folder; runs go on from it.")],
     folds: Annotated[int, typer.Option(min=2, help="Into how many folds the data is dealt.")] = 5,
@@ -134,6 +135,7 @@ def train(
 
 
 def evaluate(
+    *,
     data: Data,
     bundle: Annotated[
         Path | None, typer.Option(help="The bundle's folder; without it, the one that is bundled.")
@@ -215,6 +217,7 @@ def evaluate(
 
 def export(
     run: Annotated[Path, typer.Argument(help="The folder of a finished run.")],
+    *,
     out: Annotated[Path, typer.Option("--out", help="The bundle's folder.")],
     name: Annotated[str, typer.Option(help="What the model is called.")] = "model",
     version: Annotated[str, typer.Option(help="Its version, as 1.0.0.")] = "1.0.0",

@@ -159,7 +159,8 @@ class _Trainer:
         self, recipe: Recipe, findings: tuple[str, ...], training: Frames, validation: Frames
     ) -> None:
         _keep_freed_memory()
-        torch.set_num_threads(available_cpus())
+        # Never more than OMP_NUM_THREADS asks for, nor than the container's quota allows.
+        torch.set_num_threads(min(torch.get_num_threads(), available_cpus()))
         self.recipe, self.findings = recipe, findings
         self.training, self.validation = training, validation
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -46,6 +46,7 @@ DISCLAIMER = (
 )
 _LIBRARIES = ("torch", "torchvision", "onnx", "onnxruntime", "numpy", "pillow", "scikit-learn")
 _WORKING = "0.0.0+working"
+_POOLED = "{} folds of cross-validation, pooled: as many networks trained alike, each on its fold"
 
 
 @checked(frozen=True, config=ConfigDict(extra="forbid"))
@@ -180,7 +181,7 @@ def cross_validate(
         read_table(folder / f"fold-{config.fold}" / HELD_OUT, material.samples)
         for config in configs
     ]
-    pooled = measure(_pool(tables), f"cross-validation over {len(configs)} grouped folds, pooled")
+    pooled = measure(_pool(tables), _POOLED.format(len(configs)))
     spread = {
         name: {
             "mean": float(np.mean([fold[name] for fold in folds])),
@@ -232,7 +233,7 @@ def make_bundle(
                 Source(item.name, len(item.samples), item.licence, item.citation)
                 for item in material.data
             ),
-            split_rule=f"Split: {_rule(config)}.",
+            split_rule=_rule(config),
             seeds=(recipe.seed,),
             command="\n".join(filter(None, [config.command, command])),
             git_commit=config.git_commit,
