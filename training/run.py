@@ -14,7 +14,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Protocol
@@ -33,7 +33,7 @@ from endolink.training.datasets import DataSet, Sample, open_data
 from endolink.training.datasets.samples import targets, union
 from endolink.training.evaluate import Scored, read_table, score, validated_input, write_table
 from endolink.training.export import Papers, export
-from endolink.training.fit import CHECKPOINT, Frames, fit, load
+from endolink.training.fit import CHECKPOINT, Epoch, Frames, fit, load
 from endolink.training.metrics import Judged, figures
 from endolink.training.recipe import Recipe
 from endolink.training.splits import Part, Split, merge_groups, read_split, split_fold
@@ -72,6 +72,7 @@ class Config:
 
 _CONFIG = TypeAdapter(Config)
 _EVALUATION = TypeAdapter(Evaluation)
+_HISTORY = TypeAdapter(tuple[Epoch, ...])
 
 
 class Display(Protocol):
@@ -145,8 +146,7 @@ def train(config: Config, material: Material, folder: Path, display: Display) ->
         seen = now
 
     fitted = fit(recipe, material.findings, training, validation, folder=folder, progress=progress)
-    history = [asdict(epoch) for epoch in fitted.history]
-    (folder / HISTORY).write_text(json.dumps(history, indent=2) + "\n")
+    (folder / HISTORY).write_bytes(_HISTORY.dump_json(fitted.history, indent=2) + b"\n")
     for epoch in fitted.history:
         display.say(
             f"epoch {epoch.epoch + 1}: loss {epoch.loss:.3f}, "

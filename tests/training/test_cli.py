@@ -50,7 +50,18 @@ def test_one_run_from_the_command_line_to_a_bundle_that_is_evaluated(
 ) -> None:
     data, out = f"folder:{frames}", tmp_path / "run"
     argv = ["train", "--data", data, "--out", str(out), "--folds", "3", "--fold", "1"]
-    argv += ["--epochs", "1", "--size", "64", "--arch", "alexnet", "--batch", "8"]
+    argv += [
+        "--epochs",
+        "1",
+        "--size",
+        "64",
+        "--train-size",
+        "64",
+        "--arch",
+        "alexnet",
+        "--batch",
+        "8",
+    ]
     argv += ["--cache", str(tmp_path / "cache")]
     monkeypatch.setattr(sys, "argv", ["endolink", *argv])
     result = CliRunner().invoke(program, argv, catch_exceptions=False)

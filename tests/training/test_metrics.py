@@ -109,6 +109,8 @@ def test_frames_with_no_or_several_findings_do_not_count_for_the_top_one() -> No
     assert top_scores(mixed) == top_scores(alone)
 
 
-def test_an_empty_confusion_has_no_scores() -> None:
+def test_an_empty_confusion_has_no_scores_and_a_constant_one_no_correlation() -> None:
     assert np.isnan(macro_f1(np.zeros((3, 3))))
-    assert np.isnan(matthews(np.diag([5.0, 0.0, 0.0])))
+    assert np.isnan(matthews(np.zeros((3, 3))))
+    constant = np.array([[5.0, 0.0], [3.0, 0.0]])
+    assert matthews(constant) == sk.matthews_corrcoef([0] * 5 + [1] * 3, [0] * 8) == 0.0
