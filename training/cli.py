@@ -91,6 +91,7 @@ def train(
     """
     _need_extra()
     run = importlib.import_module("endolink.training.run")
+    setup = importlib.import_module("endolink.training.config")
     recipe = importlib.import_module("endolink.training.recipe").Recipe(
         architecture=arch,
         width=width,
@@ -108,7 +109,7 @@ def train(
     if every and split is not None:
         raise typer.BadParameter("--split is one split; it cannot be cross-validated")
     configs = [
-        run.Config(
+        setup.Config(
             data=tuple(data),
             recipe=recipe,
             folds=folds,
@@ -117,8 +118,8 @@ def train(
             split=None if split is None else str(split),
             specificity=specificity,
             command=_command(),
-            git_commit=run.git_commit(),
-            libraries=run.libraries(),
+            git_commit=setup.git_commit(),
+            libraries=setup.libraries(),
         )
         for number in (range(folds) if every else [int(fold)])
     ]
@@ -240,7 +241,7 @@ def export(
     """
     _need_extra()
     runs = importlib.import_module("endolink.training.run")
-    config = runs.read_config(run)
+    config = importlib.import_module("endolink.training.config").read_config(run)
     with _Display() as display:
         material = runs.gather(data or config.data, config.recipe, cache, display)
         made = runs.finish(

@@ -90,11 +90,12 @@ def fit(
     *,
     folder: Path,
     progress: Progress | None = None,
+    finished: Callable[[Epoch], None] | None = None,
 ) -> Fitted:
     """Train as `recipe` says, or go on from the checkpoint in `folder`.
 
     The squares are `size` pixels wide, cut as the service cuts them. `progress` is told epoch,
-    frames finished and loss after every batch.
+    frames finished and loss after every batch, `finished` of every epoch once it is on disk.
 
     Raises
     ------
@@ -111,6 +112,8 @@ def fit(
             for name in ("loss", "validation_loss", "macro_f1", "mcc"):
                 board.add_scalar(name, getattr(done, name), done.epoch)
             trainer.save(path)
+            if finished:
+                finished(done)
     return Fitted(trainer.best, trainer.best_epoch, tuple(trainer.history))
 
 

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from endolink.training import run
+from endolink.training.config import Config, libraries
 from endolink.training.recipe import Recipe
-from endolink.training.run import Config, Material
+from endolink.training.run import Material
 from tests.training.pictures import fill_folder
 
 # Five convolutions: real in every part, and traced for export in a second or two.
@@ -71,7 +72,7 @@ def configs(frames: Path) -> list[Config]:
             specificity=0.9,
             command="endolink train --data folder:drawn --fold all --folds 2 --out runs/cv",
             git_commit=None,
-            libraries=run.libraries(),
+            libraries=libraries(),
         )
         for fold in range(2)
     ]

@@ -6,7 +6,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from endolink.training import cli, run
+from endolink.training import cli
+from endolink.training.config import read_config
 from endolink.training.run import BUNDLE
 
 WITHOUT_TORCH = """
@@ -67,7 +68,7 @@ def test_one_run_from_the_command_line_to_a_bundle_that_is_evaluated(
     result = CliRunner().invoke(program, argv, catch_exceptions=False)
     assert result.exit_code == 0
     assert "macro-f1" in result.output
-    command = run.read_config(out).command
+    command = read_config(out).command
     assert command.startswith("endolink train --data folder:drawn --out run --folds 3")
     assert str(tmp_path) not in command
 

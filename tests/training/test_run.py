@@ -7,7 +7,8 @@ import pytest
 from endolink.model.classifier import Classifier
 from endolink.model.errors import TrainingRefused
 from endolink.training import run
-from endolink.training.run import BUNDLE, Config, Material
+from endolink.training.config import Config, read_config
+from endolink.training.run import BUNDLE, Material
 from endolink.training.splits import read_split
 from tests.training.conftest import Silent
 
@@ -16,7 +17,7 @@ def test_a_run_folder_holds_what_reproduces_it(
     finished: Path, configs: list[Config], material: Material
 ) -> None:
     fold = finished / "fold-0"
-    assert run.read_config(fold) == configs[0]
+    assert read_config(fold) == configs[0]
     assert read_split(fold / "split.csv", material.samples).counts()["train"] > 0
     assert len(json.loads((fold / "history.json").read_text())) == configs[0].recipe.epochs
     evaluation = run.read_metrics(fold)
@@ -84,7 +85,7 @@ def test_the_finished_bundle_carries_its_figures(
 
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TrainingRefused, match="not the folder of a run"):
-        run.read_config(tmp_path)
+        read_config(tmp_path)
     with pytest.raises(TrainingRefused, match="not a finished run"):
         run.read_metrics(tmp_path)
     (tmp_path / "metrics.json").write_text("{}")
