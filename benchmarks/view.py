@@ -166,6 +166,83 @@ def _percentiles(values: list[float]) -> str:
     return f"{middle:.3f}   {fifth:.3f}   {low:.3f}"
 
 
+def boxes_table(images: list[Image.Image], rng: np.random.Generator) -> Table:
+    def noisy(image: Image.Image) -> Image.Image:
+        pixels = np.asarray(image) + rng.normal(0, 3, (image.height, image.width, 3))
+        return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+
+    table = Table("the same scene: box IoU", "median   5 %     1 %", title_justify="left")
+    changes: dict[str, Callable[[Image.Image], Image.Image]] = {
+        "at half the size": lambda image: scaled(image, image.width // 2),
+        "at a quarter": lambda image: scaled(image, image.width // 4),
+        "with noise of 3 levels": noisy,
+        "as JPEG of quality 40": lambda image: compressed(image, 40),
+    }
+    for name, change in changes.items():
+        table.add_row(name, _percentiles(stability(images, change)))
+    for where in ("left", "right", "centre"):
+        overlaps = []
+        for image in images[::3]:
+            screen, truth = on_screen(image, where, rng)
+            overlaps.append(overlap(view_of(scaled(screen, 640)).box, tuple(c / 3 for c in truth)))
+        table.add_row(f"on a 1920×1080 screen, {where}", _percentiles(overlaps))
+    return table
+
+
+def insets_table(images: list[Image.Image], rng: np.random.Generator) -> Table:
+    table = Table("inset", "pixels blanked", "insets blanked by 95 %", "patient lost")
+    for kind in INSETS:
+        blanked, lost = [], []
+        for image in images[::3]:
+            painted, truth = with_inset(image, kind, images[rng.integers(len(images))], rng)
+            before = view_of(scaled(image)).mask
+            after = view_of(scaled(compressed(painted, 90))).mask
+            inset = np.asarray(Image.fromarray(truth).resize(before.shape[::-1]))
+            blanked.append(1 - after[inset].mean())
+            lost.append((before & ~inset & ~after).sum() / before.sum())
+        most = np.mean(np.array(blanked) > 0.95)
+        table.add_row(kind, f"{np.mean(blanked):.3f}", f"{most:.2f}", f"{np.mean(lost):.4f}")
+    return table
+
+
+def texts_table(images: list[Image.Image], rng: np.random.Generator) -> Table:
+    table = Table("text of size (at 1280)", "width", "blanked outside", "blanked over the view")
+    for size in (12, 18, 26, 40):
+        for width in (320, 640):
+            outside, over = [], []
+            for image in images[::4]:
+                screen = Image.new("RGB", (image.width * 3 // 2, image.height))
+                screen.paste(image, (image.width // 2, 0))
+                at = (0.01, rng.uniform(0.05, 0.8))
+                painted, ink = with_text(scaled(screen, width), at, size, rng)
+                ink[:, view_of(scaled(screen, width)).box[0] :] = False
+                if ink.any():
+                    outside.append(1 - view_of(painted).mask[ink].mean())
+                at = (rng.uniform(0.1, 0.5), rng.uniform(0.15, 0.7))
+                painted, ink = with_text(scaled(image, width), at, size, rng)
+                if ink.any():
+                    over.append(1 - view_of(compressed(painted, 90)).mask[ink].mean())
+            row = f"{np.mean(outside):.3f}", f"{np.mean(over):.3f}"
+            table.add_row(str(size), str(width), *row)
+    return table
+
+
+def clean_table(frames: dict[str, list[Image.Image]]) -> Table:
+    """Say what is blanked in frames as they are; HyperKvasir's and EDD's do hold text."""
+    table = Table("frames as they are", "blanked as text", "as an inset that is not black")
+    for name, images in frames.items():
+        as_text, as_inset = [], []
+        for image in images:
+            small = scaled(image)
+            view, levels = view_of(small), np.asarray(small).max(axis=2)
+            area = np.count_nonzero(view.mask)
+            as_text.append(sum(map(_area, view.texts)) / area)
+            lit = [b for b in view.insets if levels[b[1] : b[3], b[0] : b[2]].mean() > 14]
+            as_inset.append(sum(map(_area, lit)) / area)
+        table.add_row(name, f"{np.mean(as_text):.4f}", f"{np.mean(as_inset):.4f}")
+    return table
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.view", description=__doc__)
     default = Path(os.environ.get("ENDOLINK_SHARED", "../shared"))
@@ -174,107 +251,15 @@ def main() -> None:
     options = parser.parse_args()
     rng = np.random.default_rng(0)
     frames = frames_of(options.shared, options.frames, rng)
-    everything = [image for images in frames.values() for image in images]
+    images = [image for drawn in frames.values() for image in drawn]
 
-    boxes = Table("the same scene: box IoU", "median   5 %     1 %", title_justify="left")
-    noise = lambda image: Image.fromarray(  # noqa: E731
-        np.clip(
-            np.asarray(image) + rng.normal(0, 3, (image.height, image.width, 3)), 0, 255
-        ).astype(np.uint8)
-    )
-    changes: dict[str, Callable[[Image.Image], Image.Image]] = {
-        "at half the size": lambda image: scaled(image, image.width // 2),
-        "at a quarter": lambda image: scaled(image, image.width // 4),
-        "with noise of 3 levels": noise,
-        "as JPEG of quality 40": lambda image: compressed(image, 40),
-    }
-    for name, change in changes.items():
-        boxes.add_row(name, _percentiles(stability(everything, change)))
-    for where in ("left", "right", "centre"):
-        screens = [on_screen(image, where, rng) for image in everything[::3]]
-        boxes.add_row(
-            f"on a 1920×1080 screen, {where}",
-            _percentiles(
-                [
-                    overlap(view_of(scaled(s, 640)).box, tuple(c / 3 for c in truth))
-                    for s, truth in screens
-                ]
-            ),
-        )
-
-    insets = Table(
-        "inset", "pixels blanked", "insets blanked by 95 %", "patient lost", title_justify="left"
-    )
-    for kind in INSETS:
-        blanked, lost = [], []
-        for image in everything[::3]:
-            other = everything[rng.integers(len(everything))]
-            painted, truth = with_inset(image, kind, other, rng)
-            before, after = (
-                view_of(scaled(image)).mask,
-                view_of(scaled(compressed(painted, 90))).mask,
-            )
-            inset = np.asarray(Image.fromarray(truth).resize(before.shape[::-1]))
-            blanked.append(1 - after[inset].mean())
-            lost.append((before & ~inset & ~after).sum() / before.sum())
-        insets.add_row(
-            kind,
-            f"{np.mean(blanked):.3f}",
-            f"{np.mean(np.array(blanked) > 0.95):.2f}",
-            f"{np.mean(lost):.4f}",
-        )
-
-    texts = Table(
-        "text of size (at 1280)",
-        "width",
-        "outside, blanked",
-        "over the view, blanked",
-        title_justify="left",
-    )
-    for size in (12, 18, 26, 40):
-        for width in (320, 640):
-            outside, over = [], []
-            for image in everything[::4]:
-                screen = Image.new("RGB", (image.width * 3 // 2, image.height))
-                screen.paste(image, (image.width // 2, 0))
-                painted, ink = with_text(
-                    scaled(screen, width), (0.01, rng.uniform(0.05, 0.8)), size, rng
-                )
-                x0 = view_of(scaled(screen, width)).box[0]
-                ink[:, x0:] = False
-                if ink.any():
-                    outside.append(1 - view_of(painted).mask[ink].mean())
-                at = (rng.uniform(0.1, 0.5), rng.uniform(0.15, 0.7))
-                painted, ink = with_text(scaled(image, width), at, size, rng)
-                if ink.any():
-                    over.append(1 - view_of(compressed(painted, 90)).mask[ink].mean())
-            texts.add_row(str(size), str(width), f"{np.mean(outside):.3f}", f"{np.mean(over):.3f}")
-
-    clean = Table(
-        "clean frames", "blanked as text", "as inset", "frames with either", title_justify="left"
-    )
-    for name, images in frames.items():
-        as_text, as_inset = [], []
-        for image in images:
-            view = view_of(scaled(image))
-            area = (view.box[2] - view.box[0]) * (view.box[3] - view.box[1])
-            as_text.append(sum(_area(box) for box in view.texts) / area)
-            lit = [
-                b
-                for b in view.insets
-                if np.asarray(scaled(image))[b[1] : b[3], b[0] : b[2]].max(axis=2).mean() > 14
-            ]
-            as_inset.append(sum(_area(box) for box in lit) / area)
-        either = np.mean(np.array(as_text) + np.array(as_inset) > 0)
-        clean.add_row(name, f"{np.mean(as_text):.4f}", f"{np.mean(as_inset):.4f}", f"{either:.2f}")
-
-    small = [
-        Frame(np.asarray(image.resize((320, 256))), 320, 256, "0" * 64) for image in everything[:60]
-    ]
-    best = [min(_timed(frame) for _ in range(10)) for frame in small]
     console = Console(width=100)
-    for table in (boxes, insets, texts, clean):
-        console.print(table)
+    console.print(boxes_table(images, rng))
+    console.print(insets_table(images, rng))
+    console.print(texts_table(images, rng))
+    console.print(clean_table(frames))
+    small = [np.asarray(image.resize((320, 256))) for image in images[:: len(images) // 60]]
+    best = [min(_timed(Frame(pixels, 320, 256, "0" * 64)) for _ in range(10)) for pixels in small]
     console.print(f"find_view, 320×256: median {np.median(best):.2f} ms, most {max(best):.2f} ms")
 
 

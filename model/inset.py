@@ -51,6 +51,7 @@ def find_insets(colours: NDArray[np.uint8], lit: Mask, written: Mask) -> list[Bo
         box = _best_inset(picture)
         if box is None:
             break
+        box = _to_border(box, picture.lit)
         found.append(box)
         picture.forget(box)
     return found
@@ -144,6 +145,31 @@ def _is_inset(picture: _Picture, box: Box, drawn: float, weakest: float) -> bool
         return flat >= BLACK_FLAT
     large = min(x1 - x0, y1 - y0) > SMALLEST_PICTURE * max(picture.lit.shape)
     return flat >= PLAIN_FLAT or (large and drawn >= PICTURE_DRAWN and weakest >= PICTURE_SIDE)
+
+
+def _to_border(box: Box, lit: Mask) -> Box:
+    """Let an inset go on to the border where little lies between, and that black.
+
+    A line drawn in a black inset can pass for its side.
+    """
+    x0, y0, x1, y1 = box
+    height, width = lit.shape
+    beside = (
+        (x0, x1 - x0, lit[y0:y1, :x0]),
+        (y0, y1 - y0, lit[:y0, x0:x1]),
+        (width - x1, x1 - x0, lit[y0:y1, x1:]),
+        (height - y1, y1 - y0, lit[y1:, x0:x1]),
+    )
+    left, top, right, bottom = (
+        gap <= 0.5 * extent and np.count_nonzero(strip) <= EMPTY * strip.size
+        for gap, extent, strip in beside
+    )
+    return (
+        0 if left else x0,
+        0 if top else y0,
+        width if right else x1,
+        height if bottom else y1,
+    )
 
 
 def _lines(steps: Mask, shortest: int) -> NDArray[np.int64]:

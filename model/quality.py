@@ -25,6 +25,7 @@ SMEARED_BELOW = 0.270
 OUT_OF_BODY_BELOW = 0.42
 
 CLIPPED_FROM = 240  # luma of a pixel that shows only glare
+LIT_ENOUGH = 0.1  # share of the view that must be lit for its colour to be judged
 COLOURED_FROM = 40  # darker pixels, by their brightest channel, have no colour worth counting
 # The directions along which sharpness is measured: a fast camera smears along one of them only.
 DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))
@@ -41,7 +42,7 @@ class Quality:
     depend on contrast, brightness or resolution. `smear` is the least of the four: motion blurs
     along one direction only.
     `tissue` is the share, 0 to 1, of the view's lit pixels whose colour occurs inside the body: red
-    to yellow, the green of narrow-band imaging, the deep blue of a dye.
+    to yellow, the green of narrow-band imaging, the deep blue of a dye; 1 where too few are lit.
     `reasons` holds any of `dark`, `blurred`, `over-exposed`, `out-of-body`, in this order.
     """
 
@@ -102,7 +103,8 @@ def _light_and_colour(picture: Image.Image, shown: NDArray[np.bool_]) -> tuple[f
     dye = (blue > green) & (green > red) & (100 * chroma > 55 * brightest)
     lit = brightest > COLOURED_FROM
     tissue = np.count_nonzero((warm | pink | narrow_band | dye) & lit)
-    return luminance, clipped, int(tissue) / max(1, int(np.count_nonzero(lit)))
+    lights = int(np.count_nonzero(lit))
+    return luminance, clipped, int(tissue) / lights if lights > LIT_ENOUGH * len(luma) else 1.0
 
 
 def _sharpness(picture: Image.Image, shown: NDArray[np.bool_]) -> list[float]:

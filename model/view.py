@@ -89,8 +89,13 @@ def find_view(frame: Frame) -> View:
         outline *= reduction
         box, mask = _bounds(outline, width, height), _inside(outline, width, height)
     insets = [_enlarged(inset, reduction, width, height) for inset in insets]
-    # The black beside the view is no inset.
-    insets = [(x0, y0, x1, y1) for x0, y0, x1, y1 in insets if mask[y0:y1, x0:x1].any()]
+    # The black beside the view is no inset, though its rectangle may touch the view's edge.
+    rim = 2 * math.ceil(max(width, height) / COARSE)
+    insets = [
+        (x0, y0, x1, y1)
+        for x0, y0, x1, y1 in insets
+        if mask[y0 + rim : y1 - rim, x0 + rim : x1 - rim].any()
+    ]
     texts = [_enlarged(text, reduction, width, height) for text in texts]
     for x0, y0, x1, y1 in insets + texts:
         mask[y0:y1, x0:x1] = False
@@ -126,7 +131,9 @@ def _look(
         written[max(0, y0 - top) // reduction : max(0, y1 - top) // reduction + 1, columns] = True
     insets = find_insets(colours, lit, written)
     for x0, y0, x1, y1 in insets:
-        lit[max(0, y0 - 1) : y1 + 1, max(0, x0 - 1) : x1 + 1] = False
+        # The rim of a black one is the view's own edge.
+        if lit[y0:y1, x0:x1].mean() > 0.1:
+            lit[max(0, y0 - 1) : y1 + 1, max(0, x0 - 1) : x1 + 1] = False
     component = _largest(lit)
     origin = np.array([left, top])
     found = [
