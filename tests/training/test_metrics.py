@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
+from endolink.model.manifest import Figure
 from endolink.training.metrics import (
     Judged,
     auroc,
@@ -53,32 +54,33 @@ def test_weights_count_a_frame_that_often() -> None:
         )
 
 
+def _repeated(judged: Judged, times: int, groups: tuple[str, ...]) -> Judged:
+    return Judged(
+        judged.findings,
+        present=np.repeat(judged.present, times, axis=0),
+        known=np.repeat(judged.known, times, axis=0),
+        probabilities=np.repeat(judged.probabilities, times, axis=0),
+        called=np.repeat(judged.called, times, axis=0),
+        groups=groups,
+    )
+
+
+def _width(figure: Figure) -> float:
+    assert figure.low is not None
+    assert figure.high is not None
+    assert figure.low <= figure.value <= figure.high
+    return figure.high - figure.low
+
+
 def test_intervals_hold_the_value_and_widen_where_frames_are_near_copies() -> None:
-    single = _judged()
-    apart = figures(single, resamples=200)
-    copies = Judged(
-        CODES,
-        *(
-            np.repeat(array, 5, axis=0)
-            for array in (single.present, single.known, single.probabilities, single.called)
-        ),
-        groups=tuple(np.repeat(np.arange(200), 5).astype(str)),
-    )
-    grouped = figures(copies, resamples=200)
-    by_frame = figures(
-        Judged(
-            CODES,
-            copies.present,
-            copies.known,
-            copies.probabilities,
-            copies.called,
-            groups=tuple(str(number) for number in range(1000)),
-        ),
-        resamples=200,
-    )
-    for figure in apart:
-        assert figure.low <= figure.value <= figure.high
-    assert grouped[0].high - grouped[0].low > 1.5 * (by_frame[0].high - by_frame[0].low)
+    scenes = tuple(str(number // 5) for number in range(1000))
+    frames = tuple(str(number) for number in range(1000))
+    honest = figures(_repeated(_judged(), 5, scenes), resamples=200)
+    naive = figures(_repeated(_judged(), 5, frames), resamples=200)
+    for one, other in zip(honest, naive, strict=True):
+        assert one.value == other.value
+        # A figure that is 1 in every resample has no width at all.
+        assert _width(one) > 1.3 * _width(other) or one.value == 1.0
 
 
 def test_what_is_unknown_or_undetermined_is_left_out() -> None:

@@ -66,4 +66,4 @@ def test_the_shared_imagenet_weights_load(shared: Path) -> None:
     path = shared / "weights" / "mobilenet_v2_imagenet_features.pth"
     network = Network(Architecture(), 5, str(path))
     stored = torch.load(path, weights_only=True)
-    assert torch.equal(network.features[0][0].weight, stored["features.0.0.weight"])
+    assert torch.equal(network.features.state_dict()["0.0.weight"], stored["features.0.0.weight"])
