@@ -73,7 +73,8 @@ class Material:
         """Give some of the samples to learn from or to judge."""
         chosen = np.asarray(rows, np.intp)
         present, known = targets([self.samples[row] for row in rows], self.findings)
-        return Frames(self.squares, chosen, present, known)
+        _, numbers = np.unique(self.groups, return_inverse=True)
+        return Frames(self.squares, chosen, present, known, numbers[chosen])
 
 
 def gather(data: Sequence[str], recipe: Recipe, folder: Path, display: Display) -> Material:
@@ -110,12 +111,13 @@ def train(config: Config, material: Material, folder: Path, display: Display) ->
     recipe = config.recipe
     training = material.frames(split.indices("train"))
     validation = material.frames(split.indices("validation"))
-    done = display.stage("fine-tune", len(training) * recipe.epochs)
+    size = training.epoch_size(recipe.burst)
+    done = display.stage("fine-tune", size * recipe.epochs)
     seen = 0
 
     def progress(epoch: int, frames: int, _: float) -> None:
         nonlocal seen
-        now = epoch * len(training) + frames
+        now = epoch * size + frames
         done(now - seen)
         seen = now
 
