@@ -107,7 +107,8 @@ def elsewhere(rng: np.random.Generator) -> dict[str, list[Image.Image]]:
 def _shaded(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     """Light from one side, add noise, and show through an octagon."""
     image = image.resize((640, 512))
-    light = np.linspace(*rng.uniform(0.7, 1.1, 2), 640)[None, :, None]
+    left, right = rng.uniform(0.7, 1.1, 2).tolist()
+    light = np.linspace(left, right, 640)[None, :, None]
     noisy = np.asarray(image) * light + rng.normal(0, 3, (512, 640, 3))
     stencil = Image.new("1", image.size)
     corners = [
