@@ -15,9 +15,11 @@ from endolink.model.text import find_texts
 Box = tuple[int, int, int, int]
 
 # The geometry is found on a copy with at most this many pixels on its longer side, burned-in text
-# on a finer one.
+# on a finer one. FINE is about what a JPEG decoded for a network has: the view of a frame is then
+# the same however far it was reduced. Whoever stores pictures, and must find small print, asks for
+# more detail.
 COARSE = 200
-FINE = 720
+FINE = 480
 # What is brighter than its surround over less than this share of the longer side is a stroke of
 # text, a fine line or a highlight, and says nothing of where the view is.
 STROKE = 1 / 80
@@ -56,16 +58,17 @@ class View:
     found: bool = True
 
 
-def find_view(frame: Frame) -> View:
+def find_view(frame: Frame, *, detail: int = FINE) -> View:
     """Find the illuminated picture in `frame`, whatever the scope's mask and wherever it lies.
 
     A scope's picture is convex, so its outline is the convex hull of the largest lit area: a dark
     lumen inside is kept, whether or not it reaches the edge. Text, then insets, are looked for
-    first, so that they neither widen the hull nor stay in the mask.
+    first, so that they neither widen the hull nor stay in the mask; text on a copy with at most
+    `detail` pixels on its longer side.
     """
     pixels = frame.pixels
     height, width = pixels.shape[:2]
-    fine, reduction = pixels, math.ceil(max(width, height) / FINE)
+    fine, reduction = pixels, math.ceil(max(width, height) / detail)
     if reduction > 1:
         fine = np.asarray(Image.fromarray(pixels).reduce(reduction))
     light = _light(fine)
