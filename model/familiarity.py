@@ -106,7 +106,7 @@ class Familiarity:
                     residual_variance=float(arrays["residual_variance"]),
                     distances=arrays["distances"].astype(np.float32),
                 )
-        except (KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+        except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(f"not the statistics of a familiarity: {error}") from error
 
 
