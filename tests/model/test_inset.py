@@ -15,7 +15,8 @@ def _tissue() -> NDArray[np.uint8]:
         SIZE, Image.Resampling.BICUBIC
     )
     smooth = np.asarray(rough.filter(ImageFilter.GaussianBlur(3)), np.float32) / 255
-    return (np.array([150, 90, 70]) + smooth * np.array([80, 60, 50])).astype(np.uint8)
+    colours = np.array([150, 90, 70]) + smooth * np.array([80, 60, 50])
+    return np.asarray(colours, np.uint8)
 
 
 def _find(colours: NDArray[np.uint8]) -> list[Box]:

@@ -32,7 +32,8 @@ def lumen(seed: int) -> NDArray[np.uint8]:
     mottle = ndimage.gaussian_filter(rng.normal(size=(HEIGHT, WIDTH)), 12) * 12
     light = np.clip(0.25 + 0.5 * radius + 0.15 * folds + 0.1 * mottle, 0.05, 1)
     colour = np.array([230, rng.uniform(100, 160), rng.uniform(70, 120)])
-    return np.clip(light[..., None] * colour, 0, 255).astype(np.uint8)
+    scene: NDArray[np.uint8] = np.clip(light[..., None] * colour, 0, 255).astype(np.uint8)
+    return scene
 
 
 def seen(pixels: NDArray[np.uint8], mask: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:

@@ -231,7 +231,7 @@ def test_a_file_cut_short_gives_what_came_before_and_then_the_error(
     tmp_path: Path, suffix: str, share: float
 ) -> None:
     # An MP4 that was cut can be read where its index lies at the front.
-    options = {"movflags": "faststart"} if suffix == ".mp4" else {}
+    options: dict[str, Any] = {"movflags": "faststart"} if suffix == ".mp4" else {}
     path = write(tmp_path / f"clip{suffix}", **options)
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * share)])

@@ -8,10 +8,20 @@ from endolink.model.errors import Overloaded, ShuttingDown
 from endolink.serving.scheduler import Scheduler
 
 
+def _slow(waited: float) -> float:
+    sleep(0.05)
+    return waited
+
+
+def _done_slowly(_waited: float) -> str:
+    sleep(0.03)
+    return "done"
+
+
 def test_a_job_is_given_its_wait_and_its_result_comes_back() -> None:
     async def main() -> None:
         scheduler = Scheduler(workers=1, queue=1)
-        first = asyncio.create_task(scheduler.run(lambda waited: (sleep(0.05), waited)[1]))
+        first = asyncio.create_task(scheduler.run(_slow))
         second = asyncio.create_task(scheduler.run(lambda waited: waited))
         assert await first < 30
         assert await second >= 45
@@ -80,7 +90,7 @@ def test_a_failing_job_fails_alone() -> None:
 def test_draining_finishes_what_was_admitted_and_takes_no_more() -> None:
     async def main() -> None:
         scheduler = Scheduler(workers=1, queue=4)
-        jobs = [asyncio.create_task(scheduler.run(lambda _: sleep(0.03) or "done"))]
+        jobs = [asyncio.create_task(scheduler.run(_done_slowly))]
         jobs += [asyncio.create_task(scheduler.run(lambda _: "done")) for _ in range(3)]
         await asyncio.sleep(0)
         draining = asyncio.create_task(scheduler.drain())
