@@ -36,7 +36,7 @@ class Augment:
     """How often each change is made; `size` is the side, in pixels, of what the network trains on.
 
     `zoom` is the least share of the square's side that is kept. A change is a probability a frame;
-    those that hide something paint it as the view step would (`fill`) some of the time, and as a
+    those that hide something paint it as the view step would (`fill`) half of the time, and as a
     view step that missed it would otherwise: a network must not read anything out of a box in the
     corner, blanked or not, nor out of letters.
     """
@@ -48,8 +48,8 @@ class Augment:
     blur: float = 0.2
     jpeg: float = 0.5
     scope: float = 0.3
-    inset: float = 0.6
-    text: float = 0.6
+    inset: float = 0.5
+    text: float = 0.4
     glint: float = 0.1
 
     def __call__(self, square: Pixels, rng: np.random.Generator) -> Pixels:
@@ -120,7 +120,7 @@ class Augment:
         text = "\n".join(_line(rng) for _ in range(rng.integers(1, 6)))
         place = tuple(rng.uniform(0, 0.8, 2) * self.size)
         draw = ImageDraw.Draw(picture)
-        if rng.random() < 0.3:
+        if rng.random() < 0.5:
             hidden.rectangle(draw.multiline_textbbox(place, text, font, spacing=1), fill=0)
             return
         colour = _TEXT_COLOURS[rng.integers(len(_TEXT_COLOURS))]
