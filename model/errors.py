@@ -31,12 +31,17 @@
     ├── TrainingRefused             training-refused          a run cannot start, or go on, as asked
     ├── ExportRefused               export-refused            a gate was not passed
     ├── ExtraMissing                extra-missing             an optional install is needed
+    ├── StreamError                 a live stream's connection
+    │   ├── StreamMessageInvalid    stream-message-invalid
+    │   ├── SessionUnknown          session-unknown           over, or never was
+    │   └── ServiceUnreachable      service-unreachable       seen by a client
     └── RequestError                a call to the service
         ├── RequestInvalid          request-invalid
         ├── RequestTooLarge         request-too-large
         ├── MediaTypeUnsupported    media-type-unsupported
         ├── ModelUnknown            model-unknown
         ├── Overloaded              overloaded
+        ├── DeadlineExceeded        deadline-exceeded         the verdict would come too late
         └── ShuttingDown            shutting-down
 
 `code` is stable: clients, logs and archives may rely on it. `detail` says what was wrong with this
@@ -220,6 +225,34 @@ class ExtraMissing(EndoLinkError):
     title = "An optional part of EndoLink is not installed"
 
 
+class StreamError(EndoLinkError):
+    """A live stream cannot begin, go on, or read what came."""
+
+    code = "stream-error"
+    title = "The stream cannot go on"
+
+
+class StreamMessageInvalid(StreamError):
+    """A message breaks the protocol; `sequence` is the frame's number where that could be read."""
+
+    code = "stream-message-invalid"
+    title = "The message is not well formed"
+
+    def __init__(self, detail: str, sequence: int | None = None) -> None:
+        super().__init__(detail)
+        self.sequence = sequence
+
+
+class SessionUnknown(StreamError):
+    code = "session-unknown"
+    title = "There is no such session to resume"
+
+
+class ServiceUnreachable(StreamError):
+    code = "service-unreachable"
+    title = "The service cannot be reached"
+
+
 class RequestError(EndoLinkError):
     """A call to the service that is not answered with a verdict."""
 
@@ -256,6 +289,11 @@ class Overloaded(RequestError):
     def __init__(self, detail: str, retry_after: float) -> None:
         super().__init__(detail)
         self.retry_after = retry_after
+
+
+class DeadlineExceeded(RequestError):
+    code = "deadline-exceeded"
+    title = "The verdict would come too late"
 
 
 class ShuttingDown(RequestError):

@@ -1,6 +1,5 @@
 """`/v1/frames`: one frame in, its verdict out."""
 
-from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
@@ -10,7 +9,9 @@ from starlette.responses import Response
 from endolink.model.verdict import VERDICT_JSON, Verdict
 from endolink.serving.http import body, examples
 from endolink.serving.http.options import FrameOptions
-from endolink.serving.http.resource import Resource, service_of
+from endolink.serving.http.resource import Resource, client_of, service_of, while_connected
+from endolink.serving.road import walk
+from endolink.serving.scheduler import Turn
 
 _IMAGE: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 _REQUEST_BODY: dict[str, Any] = {
@@ -38,30 +39,39 @@ async def judge_frame(request: Request) -> Response:
     All findings of the model are listed with a calibrated probability each; `present` says whether
     it reaches the finding's operating point. `usable` and `familiar` inform about the picture and
     never silence a finding. Nothing that is sent is kept.
+
+    Interactive frames go strictly before `bulk` ones, and clients of one lane have their turns one
+    after the other; a proxy that speaks for several tells them apart by a header `X-Client-Id`.
+    Too much work is refused at once with 503 and when to return. Whoever closes the connection
+    takes the frame's work with it.
     """
+    arrived = perf_counter()
     service = service_of(request)
     options = FrameOptions.read(request.query_params)
     classifier = service.models.get(options.model)
     max_bytes = classifier.limits.max_bytes
-    service.scheduler.knock()
+    lane, client = options.priority, client_of(request)
+    deadline = options.deadline(arrived)
+    service.scheduler.knock(lane=lane, client=client, deadline=deadline)
     data = await body.read(request, max_bytes)
     content_type = request.headers.get("content-type", "")
 
-    def job(queued: float) -> tuple[str, bytes]:
-        started = perf_counter()
+    def job(turn: Turn) -> tuple[str, bytes]:
         upload = body.unpack(data, content_type, max_bytes)
-        prepared = classifier.prepare(
+        verdict = walk(
+            turn,
+            classifier,
             upload.image,
             declared=upload.declared,
             captured_at=options.captured_at,
             sequence=options.sequence,
+            explain=options.explain,
         )
-        (verdict,) = classifier.judge([prepared], explain=options.explain)
-        total = queued + (perf_counter() - started) * 1000
-        timing = replace(verdict.timing_ms, queue=round(queued, 3), total=round(total, 3))
-        return verdict.request_id, VERDICT_JSON.dump_json(replace(verdict, timing_ms=timing))
+        return verdict.request_id, VERDICT_JSON.dump_json(verdict)
 
-    request_id, verdict = await service.scheduler.run(job)
+    request_id, verdict = await while_connected(
+        request, service.scheduler.run(job, lane=lane, client=client, deadline=deadline)
+    )
     return Response(
         verdict,
         media_type="application/json",

@@ -7,6 +7,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from endolink.model.classifier import Explain
 from endolink.model.errors import RequestInvalid
+from endolink.serving.waiting import Lane
 
 
 class FrameOptions(BaseModel):
@@ -26,6 +27,22 @@ class FrameOptions(BaseModel):
     sequence: int | None = Field(
         None, ge=0, lt=2**63, description="The frame's number in its stream; given back."
     )
+    deadline_ms: float | None = Field(
+        None,
+        gt=0,
+        le=600_000,
+        description="For how long the verdict is of use, in milliseconds from the request's "
+        "arrival: work that would begin later is not done, and answered with 504.",
+    )
+    priority: Lane = Field(
+        "interactive",
+        description="`bulk` is judged only while nothing interactive waits: for archives, and "
+        "whatever nobody looks at now.",
+    )
+
+    def deadline(self, arrived: float) -> float | None:
+        """Give the instant until which the verdict is of use, on the clock of `arrived`, in s."""
+        return None if self.deadline_ms is None else arrived + self.deadline_ms / 1000
 
     @classmethod
     def read(cls, query: Mapping[str, str]) -> "FrameOptions":

@@ -40,6 +40,8 @@ STATUS: Mapping[type[errors.EndoLinkError], int] = {
     errors.ModelUnknown: 404,
     errors.Overloaded: 503,
     errors.ShuttingDown: 503,
+    # As google.rpc.Code maps DEADLINE_EXCEEDED; 503 would ask for the same, old frame again.
+    errors.DeadlineExceeded: 504,
 }
 
 # nginx's status for a client that went away; nobody is left to read it.

@@ -1,16 +1,23 @@
 """One resource of the service: what answers, and what its documentation says."""
 
+import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from endolink.serving.service import Service
+
+T = TypeVar("T")
+
+# A client that sits behind others' proxy may say which one it is; no longer name is of use.
+_CLIENT_HEADER = "x-client-id"
+_CLIENT_LENGTH = 128
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,41 @@ def service_of(request: Request) -> Service:
     """Give the service that `request` came to."""
     service: Service = request.app.state.service
     return service
+
+
+def client_of(request: Request) -> str:
+    """Tell one client from another, for the sake of fairness only: nobody's identity is checked.
+
+    The header `X-Client-Id`, or the address that the connection comes from.
+    """
+    named = request.headers.get(_CLIENT_HEADER)
+    if named is not None:
+        return f"id {named[:_CLIENT_LENGTH]}"
+    return request.client.host if request.client else ""
+
+
+async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """Await `work`, and cancel it as soon as the client has closed the connection.
+
+    The body of `request` must have been read to its end.
+
+    Raises
+    ------
+    ClientDisconnect
+        The client has gone.
+    """
+    task = asyncio.ensure_future(work)
+    # After the body, the only thing left to receive is that the client has gone.
+    watch = asyncio.ensure_future(request.receive())
+    watch.add_done_callback(lambda _: task.cancel())
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if watch.done():
+            raise ClientDisconnect from None
+        raise
+    finally:
+        watch.cancel()
 
 
 def answer_json(model: BaseModel) -> Response:

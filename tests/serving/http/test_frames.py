@@ -131,6 +131,10 @@ def test_the_model_can_be_named(running: Running, client: httpx.Client, jpeg: by
         (picture(), "", "?captured_at=2026-01-02T03:04:05", 422, "request-invalid"),
         (picture(), "", "?sequence=-1", 422, "request-invalid"),
         (picture(), "", "?explian=box", 422, "request-invalid"),
+        (picture(), "", "?deadline_ms=0", 422, "request-invalid"),
+        (picture(), "", "?deadline_ms=nan", 422, "request-invalid"),
+        (picture(), "", "?deadline_ms=1e-9", 504, "deadline-exceeded"),
+        (picture(), "", "?priority=urgent", 422, "request-invalid"),
     ],
     ids=lambda value: value if isinstance(value, str) and value.startswith("f") else "",
 )
@@ -206,7 +210,7 @@ def test_an_overload_is_refused_with_when_to_return(
         gate = threading.Event()
         occupied = threading.Barrier(running.service.scheduler.workers + 1)
 
-        def occupy(_: float) -> bool:
+        def occupy(_: object) -> bool:
             occupied.wait(5)
             return gate.wait(10)
 
@@ -252,3 +256,56 @@ def test_a_client_that_leaves_while_it_sends_harms_nobody(
         )
     assert client.post("/v1/frames", content=jpeg).status_code == 200
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+def post_and_close(port: int, body: bytes, query: str = "") -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as sock:
+        sock.sendall(
+            f"POST /v1/frames{query} HTTP/1.1\r\nHost: here\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n".encode()
+            + body
+        )
+
+
+def test_clients_that_leave_take_their_queued_frames_with_them(
+    models: Models, settings: Settings, jpeg: bytes
+) -> None:
+    with serve(settings, models) as running:
+        scheduler = running.service.scheduler
+        gate = threading.Event()
+        jobs = [running.call(scheduler.run(lambda _: gate.wait(10))) for _ in range(2)]
+
+        async def main() -> httpx.Response:
+            async with httpx.AsyncClient(base_url=running.url, timeout=20) as stays:
+                answer = asyncio.create_task(stays.post("/v1/frames", content=jpeg))
+                for _ in range(8):
+                    await asyncio.to_thread(post_and_close, running.port, jpeg)
+                until = perf_counter() + 5
+                while scheduler.waiting("interactive") != 1 and perf_counter() < until:
+                    await asyncio.sleep(0.01)
+                assert scheduler.waiting("interactive") == 1
+                gate.set()
+                return await answer
+
+        assert asyncio.run(main()).status_code == 200
+        assert all(job.result(5) for job in jobs)
+        assert scheduler.admitted == 0
+
+
+def test_a_deadline_is_counted_from_arrival(
+    models: Models, settings: Settings, jpeg: bytes
+) -> None:
+    with serve(settings, models) as running:
+        scheduler = running.service.scheduler
+        url = f"{running.url}/v1/frames"
+        assert httpx.post(f"{url}?deadline_ms=5000", content=jpeg).status_code == 200
+        gate = threading.Event()
+        jobs = [
+            running.call(scheduler.run(lambda _: gate.wait(10))) for _ in range(scheduler.workers)
+        ]
+        threading.Timer(0.2, gate.set).start()
+        late = httpx.post(f"{url}?deadline_ms=100", content=jpeg)
+        assert late.status_code == 504
+        assert late.json()["code"] == "deadline-exceeded"
+        assert all(job.result(5) for job in jobs)
+        assert httpx.post(f"{url}?priority=bulk", content=jpeg).status_code == 200
