@@ -71,7 +71,12 @@ class Classifier:
         self._variant = variant
         self._session = session
         self._familiarity = bundle.familiarity(variant)
-        self._findings = [finding(code) for code in manifest.findings]
+        self.findings = tuple(finding(code) for code in manifest.findings)
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """The probability at which each finding begins to be called present, by its code."""
+        return {point.code: point.threshold for point in self._variant.operating_points}
 
     @classmethod
     def open(
@@ -181,7 +186,7 @@ class Classifier:
                 else None,
             )
             for column, (known, point, chance) in enumerate(
-                zip(self._findings, self._variant.operating_points, chances, strict=True)
+                zip(self.findings, self._variant.operating_points, chances, strict=True)
             )
         )
         return Verdict(

@@ -9,11 +9,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from endolink.model.runtime import available_cpus
-from endolink.serving.http import frames, health, openapi, pages, problems
+from endolink.serving.http import frames, health, openapi, pages, problems, streams
 from endolink.serving.http import models as model_list
 from endolink.serving.models import Models
 from endolink.serving.scheduler import Scheduler
 from endolink.serving.service import Service
+from endolink.serving.sessions import Sessions
 from endolink.serving.settings import Settings
 
 # The busiest first: routes are tried in this order.
@@ -31,7 +32,9 @@ def create_app(settings: Settings, models: Models) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         scheduler = Scheduler(workers=available_cpus(), queue=settings.queue)
         app.state.service = Service(settings, models, scheduler)
+        app.state.sessions = Sessions(models, scheduler, most=settings.streams)
         yield
+        await app.state.sessions.close()
         await scheduler.drain()
 
     api = openapi.describe(RESOURCES)
@@ -45,6 +48,7 @@ def create_app(settings: Settings, models: Models) -> Starlette:
     app = Starlette(
         routes=[
             *(resource.route for resource in RESOURCES),
+            streams.ROUTE,
             Route("/", pages.home),
             Route("/docs", api_for_people),
             Route("/openapi.json", api_for_programs),

@@ -9,6 +9,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from endolink.serving.settings import Settings
+from endolink.serving.stream import MAX_FRAME_BYTES
 
 
 class Server(uvicorn.Server):
@@ -44,6 +45,11 @@ def make_server(app: Starlette, settings: Settings, on_listening: Callable[[int]
             # Nobody is believed about who they are; nothing here asks.
             proxy_headers=False,
             timeout_graceful_shutdown=settings.shutdown_grace,
+            ws="websockets-sansio",
+            # The stream itself says what is too large; beyond this the connection ends (1009).
+            ws_max_size=2 * MAX_FRAME_BYTES,
+            # A JPEG does not compress, and a verdict fits into a packet or two as it is.
+            ws_per_message_deflate=False,
         ),
         on_listening,
     )
