@@ -35,14 +35,18 @@
     │   ├── StreamMessageInvalid    stream-message-invalid
     │   ├── SessionUnknown          session-unknown           over, or never was
     │   └── ServiceUnreachable      service-unreachable       seen by a client
+    ├── Abandoned                   abandoned                 work that nobody waits for any more
     └── RequestError                a call to the service
         ├── RequestInvalid          request-invalid
         ├── RequestTooLarge         request-too-large
+        ├── UploadTooSlow           upload-too-slow
         ├── MediaTypeUnsupported    media-type-unsupported
         ├── ModelUnknown            model-unknown
         ├── Overloaded              overloaded
         ├── DeadlineExceeded        deadline-exceeded         the verdict would come too late
-        └── ShuttingDown            shutting-down
+        ├── ShuttingDown            shutting-down
+        ├── ModelChangeRefused      model-change-refused      the models before go on answering
+        └── NotAllowed              not-allowed               only from this machine itself
 
 `code` is stable: clients, logs and archives may rely on it. `detail` says what was wrong with this
 input and what to do; it never contains the input's bytes, nor text read out of them.
@@ -253,6 +257,11 @@ class ServiceUnreachable(StreamError):
     title = "The service cannot be reached"
 
 
+class Abandoned(EndoLinkError):
+    code = "abandoned"
+    title = "Nobody waits for the verdict any more"
+
+
 class RequestError(EndoLinkError):
     """A call to the service that is not answered with a verdict."""
 
@@ -268,6 +277,11 @@ class RequestInvalid(RequestError):
 class RequestTooLarge(RequestError):
     code = "request-too-large"
     title = "The request's body is too large"
+
+
+class UploadTooSlow(RequestError):
+    code = "upload-too-slow"
+    title = "The request's body did not arrive in time"
 
 
 class MediaTypeUnsupported(RequestError):
@@ -299,3 +313,13 @@ class DeadlineExceeded(RequestError):
 class ShuttingDown(RequestError):
     code = "shutting-down"
     title = "The service is shutting down"
+
+
+class ModelChangeRefused(RequestError):
+    code = "model-change-refused"
+    title = "The models were not changed"
+
+
+class NotAllowed(RequestError):
+    code = "not-allowed"
+    title = "This is not done for everybody"

@@ -35,4 +35,6 @@ def walk(
     (verdict,) = classifier.judge([prepared], explain=explain)
     total = (perf_counter() - turn.admitted) * 1000
     timing = replace(verdict.timing_ms, queue=round(turn.waited_ms, 3), total=round(total, 3))
-    return replace(verdict, timing_ms=timing)
+    verdict = replace(verdict, timing_ms=timing)
+    turn.judged(classifier, prepared, verdict)
+    return verdict

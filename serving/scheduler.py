@@ -24,7 +24,9 @@ from threading import Condition, Thread
 from time import perf_counter
 from typing import Any, TypeVar
 
-from endolink.model.errors import DeadlineExceeded, Overloaded, ShuttingDown
+from endolink.model.classifier import Classifier, Prepared
+from endolink.model.errors import Abandoned, DeadlineExceeded, Overloaded, ShuttingDown
+from endolink.model.verdict import Verdict
 from endolink.serving.waiting import LANES, Lane, Waiting
 
 logger = logging.getLogger(__name__)
@@ -37,22 +39,28 @@ _FIRST_GUESS = 0.02
 # so that it follows a change of picture size within a second and is not moved by one slow job.
 _NEWEST = 0.1
 
+Judged = Callable[[Classifier, Prepared, Verdict], None]
+"""Hears of a verdict on the worker that made it: for counts, and for drift."""
 
-class Abandoned(Exception):
-    """Nobody waits for this job's answer any more; only the scheduler sees it."""
+
+def _nobody(_classifier: Classifier, _prepared: Prepared, _verdict: Verdict) -> None:
+    return
 
 
 class Turn:
     """A job's place in the queue, and then its turn on a worker.
 
     `deadline` is an instant of `time.perf_counter`, or None; `waited_ms` is how long the job
-    waited, in milliseconds, once it runs.
+    waited, in milliseconds, once it runs. `judged` is told of each verdict, by whoever made it.
     """
 
-    def __init__(self, lane: Lane, client: str, deadline: float | None) -> None:
+    def __init__(
+        self, lane: Lane, client: str, deadline: float | None, judged: Judged = _nobody
+    ) -> None:
         self.lane = lane
         self.client = client
         self.deadline = deadline
+        self.judged = judged
         self.admitted = perf_counter()
         self.waited_ms = 0.0
         self.abandoned = False
@@ -68,7 +76,7 @@ class Turn:
             The deadline has passed.
         """
         if self.abandoned:
-            raise Abandoned
+            raise Abandoned("Nobody waits for this frame's verdict any more.")
         if self.deadline is not None and perf_counter() >= self.deadline:
             raise DeadlineExceeded(
                 f"The deadline passed before {step} began; send a newer frame, or allow more time."
@@ -82,11 +90,13 @@ class _Job(Turn):
         self,
         work: Callable[[Turn], Any],
         loop: asyncio.AbstractEventLoop,
+        *,
         lane: Lane,
         client: str,
         deadline: float | None,
+        judged: Judged,
     ) -> None:
-        super().__init__(lane, client, deadline)
+        super().__init__(lane, client, deadline, judged)
         self.work = work
         self.answer: asyncio.Future[Any] = loop.create_future()
 
@@ -108,11 +118,12 @@ class Scheduler:
     a client that fills the queue loses its newest job to one that comes with less.
     """
 
-    def __init__(self, *, workers: int, queue: int) -> None:
+    def __init__(self, *, workers: int, queue: int, judged: Judged = _nobody) -> None:
         if workers < 1 or queue < 0:
             raise ValueError(f"cannot schedule with {workers} workers and a queue of {queue}")
         self.workers = workers
         self.queue = queue
+        self._judged = judged
         self._changed = Condition()
         self._waiting: Waiting[_Job] = Waiting()
         self._running = 0
@@ -154,10 +165,10 @@ class Scheduler:
         with self._changed:
             return self._waiting.count(lane)
 
-    def oldest_seconds(self) -> float:
-        """Say how long the longest wait of now has lasted, in seconds; 0 where nobody waits."""
+    def oldest_seconds(self, lane: Lane) -> float:
+        """Say how long the longest wait in `lane` has lasted, in seconds; 0 where nobody waits."""
         with self._changed:
-            since = min((job.admitted for job in self._waiting), default=None)
+            since = min((job.admitted for job in self._waiting if job.lane == lane), default=None)
         return 0.0 if since is None else perf_counter() - since
 
     @property
@@ -212,12 +223,23 @@ class Scheduler:
                 f"{math.ceil(wait * 1000)} ms. Send fewer frames, or allow more time."
             )
 
-    def _overloaded(self, lane: Lane) -> Overloaded:
-        before = self._running + sum(
+    def retry_after(self, lane: Lane) -> float:
+        """Say in how many seconds half of what `lane` has before it will be done, as measured.
+
+        Half, so that those who were refused together find room when they return.
+        """
+        # The condition's lock is reentrant: this is asked with it held, and without.
+        with self._changed:
+            return self._before(lane) * self._service_seconds / self.workers / 2
+
+    def _before(self, lane: Lane) -> int:
+        return self._running + sum(
             self._waiting.count(other) for other in LANES[: LANES.index(lane) + 1]
         )
-        # Half of the queue, so that those who were refused together find room when they return.
-        wait = before * self._service_seconds / self.workers / 2
+
+    def _overloaded(self, lane: Lane) -> Overloaded:
+        before = self._before(lane)
+        wait = self.retry_after(lane)
         return Overloaded(
             f"{before} frames are being judged or wait, which is as many as are taken; "
             f"try again in {math.ceil(wait * 1000)} ms, with the newest frame.",
@@ -243,7 +265,14 @@ class Scheduler:
             As `knock` does; DeadlineExceeded also where the job's turn comes too late, and
             Overloaded where it has to make room for a client that asks for less.
         """
-        job = _Job(work, asyncio.get_running_loop(), lane, client, deadline)
+        job = _Job(
+            work,
+            asyncio.get_running_loop(),
+            lane=lane,
+            client=client,
+            deadline=deadline,
+            judged=self._judged,
+        )
         with self._changed:
             greedy = self._admit(lane, client, deadline)
             if greedy is not None:

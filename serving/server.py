@@ -8,6 +8,7 @@ from collections.abc import Callable
 import uvicorn
 from starlette.applications import Starlette
 
+from endolink.serving.logs import Format, JsonLines
 from endolink.serving.settings import Settings
 from endolink.serving.stream import MAX_FRAME_BYTES
 
@@ -55,11 +56,14 @@ def make_server(app: Starlette, settings: Settings, on_listening: Callable[[int]
     )
 
 
-def log_to_stderr(level: str) -> None:
+def log_to_stderr(level: str, form: Format = "text") -> None:
     """Write the service's and the server's log to standard error, one line an event."""
-    logging.basicConfig(
-        level=level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
-    )
+    handler = logging.StreamHandler()
+    if form == "json":
+        handler.setFormatter(JsonLines())
+    else:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     if level == "info":
         # That it started is said on standard output, with more use.
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)

@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import ipaddress
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
@@ -11,6 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from endolink.model.errors import NotAllowed
 from endolink.serving.service import Service
 
 T = TypeVar("T")
@@ -18,6 +20,8 @@ T = TypeVar("T")
 # A client that sits behind others' proxy may say which one it is; no longer name is of use.
 _CLIENT_HEADER = "x-client-id"
 _CLIENT_LENGTH = 128
+# What proxies and browsers add: neither is somebody at the machine's own shell.
+_FROM_ELSEWHERE = {"forwarded", "x-forwarded-for", "via", "origin", "referer"}
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class Resource:
     query: type[BaseModel] | None = None
     body: Mapping[str, Any] | None = None
     example: Mapping[str, Any] | None = None
+    media_type: str = "application/json"
 
     @property
     def description(self) -> str:
@@ -53,6 +58,23 @@ def service_of(request: Request) -> Service:
     """Give the service that `request` came to."""
     service: Service = request.app.state.service
     return service
+
+
+def local_only(request: Request) -> None:
+    """Let nobody through but a program on this machine that speaks to the service itself.
+
+    Raises
+    ------
+    NotAllowed
+        The request comes from elsewhere, through a proxy, or out of a web page.
+    """
+    host = request.client.host if request.client else ""
+    try:
+        here = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        here = False
+    if not here or _FROM_ELSEWHERE & set(request.headers):
+        raise NotAllowed("Models are changed from the service's own machine, without a proxy.")
 
 
 def client_of(request: Request) -> str:

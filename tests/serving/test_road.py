@@ -2,10 +2,10 @@ import threading
 
 import pytest
 
-from endolink.model.errors import DeadlineExceeded
+from endolink.model.errors import Abandoned, DeadlineExceeded
 from endolink.serving.models import Models
 from endolink.serving.road import walk
-from endolink.serving.scheduler import Abandoned, Turn
+from endolink.serving.scheduler import Turn
 from tests.serving.service import picture
 
 

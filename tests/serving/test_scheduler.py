@@ -154,10 +154,10 @@ def test_a_full_bulk_lane_leaves_room_for_interactive_jobs() -> None:
         jobs.append(asyncio.create_task(scheduler.run(lambda _: True)))
         await asyncio.sleep(0)
         assert (scheduler.waiting("bulk"), scheduler.waiting("interactive")) == (1, 1)
-        assert scheduler.oldest_seconds() > 0
+        assert scheduler.oldest_seconds("interactive") > 0
         gate.set()
         assert all(await asyncio.gather(*jobs))
-        assert scheduler.oldest_seconds() == 0
+        assert scheduler.oldest_seconds("interactive") == 0
         await scheduler.drain()
 
     asyncio.run(main())

@@ -38,7 +38,7 @@ def test_a_query_is_read() -> None:
         ({"deadline_ms": "DOE"}, "query.deadline_ms"),
         ({"deadline_ms": "inf"}, "query.deadline_ms"),
         ({"priority": "DOE"}, "query.priority"),
-        ({"DOE": "1"}, "explain, model, captured_at, sequence, deadline_ms, priority"),
+        ({"DOE": "1"}, "explain, model, version, deadline_ms, priority, captured_at, sequence"),
     ],
 )
 def test_a_fault_names_the_option_and_never_what_was_sent(

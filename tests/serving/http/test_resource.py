@@ -21,11 +21,13 @@ def test_a_resource_describes_itself(resource: Resource) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [resource.path for resource in RESOURCES if resource.method == "GET"]
+    "resource",
+    [resource for resource in RESOURCES if resource.method == "GET"],
+    ids=lambda resource: resource.path,
 )
-def test_what_is_answered_holds_for_now_only(client: httpx.Client, path: str) -> None:
-    answer = client.get(path)
-    assert answer.headers["content-type"] == "application/json"
+def test_what_is_answered_holds_for_now_only(client: httpx.Client, resource: Resource) -> None:
+    answer = client.get(resource.path)
+    assert answer.headers["content-type"].partition(";")[0] == resource.media_type
     assert answer.headers["cache-control"] == "no-store"
 
 
