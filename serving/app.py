@@ -10,7 +10,15 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from endolink.model.runtime import available_cpus
-from endolink.serving.http import frames, health, openapi, pages, problems, streams
+from endolink.serving.http import (
+    frames,
+    health,
+    open_inference,
+    openapi,
+    pages,
+    problems,
+    streams,
+)
 from endolink.serving.http import metrics as metrics_page
 from endolink.serving.http import models as model_list
 from endolink.serving.http.observe import Observe
@@ -66,6 +74,7 @@ def create_app(settings: Settings, models: Models) -> Starlette:
         routes=[
             *(resource.route for resource in RESOURCES),
             streams.ROUTE,
+            *open_inference.ROUTES,
             Route("/", pages.home),
             Route("/docs", api_for_people),
             Route("/openapi.json", api_for_programs),

@@ -5,6 +5,7 @@ from datetime import datetime
 from time import perf_counter
 
 from endolink.model.classifier import Classifier, Explain
+from endolink.model.frame import Frame
 from endolink.model.verdict import Verdict
 from endolink.serving.scheduler import Turn
 
@@ -12,7 +13,7 @@ from endolink.serving.scheduler import Turn
 def walk(
     turn: Turn,
     classifier: Classifier,
-    image: bytes,
+    image: bytes | Frame,
     *,
     declared: str | None = None,
     captured_at: datetime | None = None,

@@ -64,6 +64,9 @@ class Problem(BaseModel):
     detail: str = Field(description="What was wrong with this request and what to do.")
     code: str = Field(description="The kind of problem for programs: stable.")
     instance: str = Field(description="This occurrence; the service's log has it, too.")
+    error: str | None = Field(
+        None, description="The detail again, where Open Inference Protocol's clients look for it."
+    )
     retry_after: float | None = Field(
         None,
         description="When it is worth trying again, in seconds; only when the service is busy.",
@@ -108,6 +111,7 @@ def _answer(
     *,
     retry_after: float | None = None,
     headers: Mapping[str, str] | None = None,
+    path: str = "",
 ) -> Response:
     name = request_id()
     problem = Problem(
@@ -117,6 +121,7 @@ def _answer(
         detail=detail,
         code=code,
         instance=f"urn:ulid:{name}",
+        error=detail if path.startswith("/v2") else None,
         retry_after=retry_after,
     )
     response = Response(
@@ -138,7 +143,14 @@ async def _endolink_error(request: Request, error: Exception) -> Response:
     if status == 500:
         return _unexpected(error)
     retry_after = error.retry_after if isinstance(error, errors.Overloaded) else None
-    return _answer(status, error.code, error.title, error.detail, retry_after=retry_after)
+    return _answer(
+        status,
+        error.code,
+        error.title,
+        error.detail,
+        retry_after=retry_after,
+        path=request.url.path,
+    )
 
 
 def _count(scope: Scope, code: str) -> None:
@@ -154,7 +166,14 @@ async def _http_exception(request: Request, error: Exception) -> Response:
         HTTPStatus.METHOD_NOT_ALLOWED: "This path is not served for this method; see /docs.",
     }.get(status, status.description)
     _count(request.scope, _code_of(status))
-    return _answer(status, _code_of(status), status.phrase, detail, headers=error.headers)
+    return _answer(
+        status,
+        _code_of(status),
+        status.phrase,
+        detail,
+        headers=error.headers,
+        path=request.url.path,
+    )
 
 
 async def _client_left(_request: Request, _error: Exception) -> Response:
