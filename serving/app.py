@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from endolink.model.runtime import available_cpus
 from endolink.serving.http import (
+    assets,
     frames,
     health,
     open_inference,
@@ -74,6 +75,7 @@ def create_app(settings: Settings, models: Models) -> Starlette:
         routes=[
             *(resource.route for resource in RESOURCES),
             streams.ROUTE,
+            assets.ROUTE,
             *open_inference.ROUTES,
             Route("/", pages.home),
             Route("/docs", api_for_people),

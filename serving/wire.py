@@ -42,12 +42,13 @@ State = Literal["ready", "watching", "alert", "paused", "degraded", "error"]
 Reason = Literal["dark", "blurred", "out-of-body", "old", "dropping", "silent", "failing"]
 """Why a stream is paused (the first three), degraded (the next three) or in error (the last)."""
 
-DropReason = Literal["superseded", "late", "repeated", "unreadable", "refused"]
+DropReason = Literal["superseded", "late", "repeated", "unreadable", "refused", "lost"]
 """Why a frame got no verdict.
 
 `superseded`: a fresher one was there. `late`: it was older than the session's deadline.
 `repeated`: its sequence number had come before. `unreadable`: its header or image is at fault.
-`refused`: the service had too much work or is shutting down.
+`refused`: the service had too much work or is shutting down. `lost`: said by a client to itself,
+where the connection broke before an answer came.
 """
 
 

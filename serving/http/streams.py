@@ -24,6 +24,8 @@ IDLE_S: Final = 30.0
 # Messages that wait for a client which does not read: ten seconds of verdicts. They are worthless
 # by then, and it is cut off.
 OUTBOX: Final = 256
+# How often it is looked whether a client that sends quicker than it reads has caught up.
+_SETTLE_S: Final = 0.005
 
 # RFC 6455, section 7.4.1.
 _NORMAL, _POLICY, _TRY_AGAIN = 1000, 1008, 1013
@@ -60,7 +62,12 @@ class _Socket:
         self.is_open = False
 
     async def read(self, within_s: float) -> str | bytes | None:
-        """Give the next message; None where the client has gone, TimeoutError if none comes."""
+        """Give the next message; None where the client has gone, TimeoutError if none comes.
+
+        Nothing is read while the answers to what came before pile up.
+        """
+        while self.is_open and self._outbox.qsize() >= OUTBOX // 2:
+            await asyncio.sleep(_SETTLE_S)
         async with asyncio.timeout(within_s):
             message = await self._websocket.receive()
         if message["type"] != "websocket.receive":

@@ -27,7 +27,7 @@ class Ear:
 def test_frames_are_judged_in_the_order_of_capture_whatever_way_they_came(models: Models) -> None:
     async def main() -> list[int]:
         scheduler = Scheduler(workers=2, queue=4)
-        hello = Hello(clock_us())
+        hello = Hello(clock_us(), deadline_ms=10_000)
         session = Session("s", hello, models.get(None), scheduler)
         first, second = Ear(), Ear()
         session.attach(first, hello, resumed=False)
@@ -56,7 +56,7 @@ def test_frames_are_judged_in_the_order_of_capture_whatever_way_they_came(models
 def test_an_answer_takes_another_connection_where_its_own_is_closed(models: Models) -> None:
     async def main() -> bool:
         scheduler = Scheduler(workers=1, queue=4)
-        hello = Hello(clock_us())
+        hello = Hello(clock_us(), deadline_ms=10_000)
         session = Session("s", hello, models.get(None), scheduler)
         first, second = Ear(), Ear()
         session.attach(first, hello, resumed=False)
@@ -76,7 +76,7 @@ def test_an_answer_takes_another_connection_where_its_own_is_closed(models: Mode
 def test_no_more_connections_than_needed_are_kept(models: Models) -> None:
     async def main() -> list[bool]:
         scheduler = Scheduler(workers=1, queue=4)
-        hello = Hello(clock_us())
+        hello = Hello(clock_us(), deadline_ms=10_000)
         session = Session("s", hello, models.get(None), scheduler)
         ears = [Ear() for _ in range(CONNECTIONS + 2)]
         for ear in ears:
