@@ -45,6 +45,8 @@ def make_server(app: Starlette, settings: Settings, on_listening: Callable[[int]
             server_header=False,
             # Nobody is believed about who they are; nothing here asks.
             proxy_headers=False,
+            # A viewer that looks at stills keeps its connection between two of them.
+            timeout_keep_alive=75,
             timeout_graceful_shutdown=settings.shutdown_grace,
             ws="websockets-sansio",
             # The stream itself says what is too large; beyond this the connection ends (1009).
