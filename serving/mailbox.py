@@ -9,9 +9,9 @@ from typing import Final, Protocol
 from endolink.serving.wire import Dropped, ServerMessage, StreamFrame
 
 # What stands before the freshest frame may cost it this much. Frames that a stalled link delivers
-# together are all judged where that is quick, and a slow service judges the freshest alone. Half a
-# frame's time at 25 frames a second: it does not fall behind by it.
-PATIENCE_S: Final = 0.020
+# together are all judged where that is quick, and a slow service judges the freshest alone. It is a
+# frame's time at 25 frames a second: by when the next one comes, it has caught up.
+PATIENCE_S: Final = 0.040
 # More never wait: 8 frames are a third of a second, as long as a stall is worth catching up on.
 MOST: Final = 8
 # Sequence numbers that are remembered, to tell a repeated frame from one that came by a detour.

@@ -23,7 +23,7 @@ from endolink.model.errors import (
     ShuttingDown,
     StreamMessageInvalid,
 )
-from endolink.model.temporal import Change, Watch
+from endolink.model.temporal import Change, TemporalRule, Watch
 from endolink.model.verdict import Verdict
 from endolink.serving.clock import ClientClock
 from endolink.serving.condition import Gauge
@@ -69,6 +69,7 @@ _CLOCK_SLACK_S: Final = 5.0
 _AHEAD_S: Final = 1.0
 # A connection that is replaced may linger until it is noticed; beyond this many the oldest goes.
 CONNECTIONS: Final = 3
+RULE: Final = TemporalRule()
 # What a frame is thought to take before one was judged, and the weight of the newest.
 _FIRST_JUDGING_S: Final = 0.01
 _NEWEST: Final = 0.2
@@ -89,7 +90,7 @@ class Session:
         self._mailbox = Mailbox(hello.deadline_ms / 1000)
         self._gauge = Gauge()
         self._advisor = LinkAdvisor(Range.of(manifest.validated_input, manifest.preprocess.size))
-        self._watch = Watch(classifier.thresholds)
+        self._watch = Watch(classifier.thresholds, RULE)
         self._watched_s = 0.0
         self._kinds = {finding.code: finding.kind for finding in classifier.findings}
         self._connections: list[Connection] = []
@@ -97,6 +98,7 @@ class Session:
         self._ping = 0
         self._quick_pings = 0
         self._pinged_s = 0.0
+        self._judging = False
         self._judging_s = _FIRST_JUDGING_S
         self._said: Condition | None = None
         self._arrived = asyncio.Event()
@@ -210,7 +212,9 @@ class Session:
                 self._report(dropped)
                 if item is None:
                     break
+                self._judging = True
                 await self._judge_one(item)
+                self._judging = False
 
     async def _judge_one(self, item: Arrival) -> None:
         began = perf_counter()
@@ -280,9 +284,7 @@ class Session:
             self._connections = [other for other in self._connections if other.is_open]
             if quick or now - self._pinged_s >= PING_S:
                 self._send_ping(now)
-            silent_s = self._clock.theirs(now)
-            if not len(self._mailbox) and silent_s > self._watched_s > 0:
-                self._forget(silent_s)
+            self._forget(self._clock.theirs(now))
             if (advice := self._advisor.think(now)) is not None:
                 self._send(advice)
             condition = self._condition(now)
@@ -301,7 +303,11 @@ class Session:
             del self._pings[next(iter(self._pings))]
 
     def _forget(self, time_s: float) -> None:
-        """End the alerts that a silence ends; frames of before it count no more."""
+        """End the alerts that a silence ends; frames of before its end count no more."""
+        # A frame that is on its way is no silence: told of it too early, the watch would refuse it.
+        underway = self._judging or len(self._mailbox)
+        if underway or not 0 < self._watched_s < time_s - RULE.forget_s:
+            return
         changes = self._watch.elapse(time_s)
         self._watched_s = time_s
         self._alert(self._connections, changes)

@@ -139,6 +139,7 @@ class AsyncStream:
         self._over = False
         self.ready: Ready | None = None
         self.advice: Advice | None = None
+        self._condition: Condition | None = None
         self.statistics = Statistics()
 
     async def __aenter__(self) -> Self:
@@ -322,6 +323,10 @@ class AsyncStream:
         if isinstance(message, Judged | Dropped):
             self._answered(lane, message)
         elif isinstance(message, Ready | Advice | Alert | Condition):
+            if message in (self.advice, self._condition):
+                return  # it came over the other connection, too
+            if isinstance(message, Condition):
+                self._condition = message
             if isinstance(message, Ready):
                 self.ready = message
                 self.advice = message.advice

@@ -1,5 +1,12 @@
 import asyncio
+from io import BytesIO
 
+import pytest
+from PIL import Image
+
+from endolink import sample_data
+from endolink.model import video
+from endolink.model.temporal import Watch
 from endolink.serving.models import Models
 from endolink.serving.scheduler import Scheduler
 from endolink.serving.stream import CONNECTIONS, Session
@@ -119,3 +126,43 @@ def test_an_alert_comes_on_once_stays_through_a_reconnect_and_ends_when_frames_d
                 assert alert.start_us <= alert.peak_us < alert.at_us
 
     asyncio.run(main())
+
+
+def test_a_clips_alerts_are_those_that_its_verdicts_make_of_a_study(
+    running: Running, models: Models
+) -> None:
+    """Play three seconds of the phantom, and let the temporal rule watch the same verdicts."""
+    pytest.importorskip("av", reason="reading the clip needs the archive extra")
+    images = []
+    for timed in video.frames(sample_data.clip()):
+        if 4.4 < timed.time_s < 7.4:
+            file = BytesIO()
+            Image.fromarray(timed.frame.pixels).resize((320, 256)).save(file, "JPEG", quality=85)
+            images.append(file.getvalue())
+    captured: dict[int, int] = {}
+
+    async def main() -> list[ServerMessage]:
+        async with talk(running.url) as it:
+            await greeted(it)
+            begin_us = clock_us()
+            for sequence, image in enumerate(images):
+                captured[sequence] = begin_us + 40_000 * sequence
+                await asyncio.sleep(max(0.0, (captured[sequence] - clock_us()) / 1e6))
+                await it.socket.send(StreamFrame(sequence, captured[sequence], image).pack())
+            await it.until(lambda: len(it.all(Judged)) + len(it.all(Dropped)) == len(images), 30)
+            return list(it.heard)
+
+    heard = asyncio.run(main())
+    watch = Watch(models.get(None).thresholds)
+    expected = []
+    for judged in (message for message in heard if isinstance(message, Judged)):
+        chances = {finding.code: finding.probability for finding in judged.verdict.findings}
+        at_s = captured[judged.sequence] / 1e6
+        expected += [
+            (change.finding, change.present, round(change.time_s * 1e6))
+            for change in watch.update(at_s, chances, usable=judged.verdict.usable)
+        ]
+        assert set(judged.alerts) == watch.present
+    alerts = [message for message in heard if isinstance(message, Alert)]
+    assert [(alert.finding, alert.on, alert.at_us) for alert in alerts] == expected
+    assert expected
