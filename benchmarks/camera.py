@@ -104,6 +104,7 @@ def post_in_turn(url: str, seen: list[Picture], seconds: float) -> list[Shot]:
         connection = HTTPConnection(parts.hostname or "", parts.port, timeout=60)
         while (item := waiting.get()) is not None:
             number, at, image = item
+            assert isinstance(image, bytes)
             connection.request("POST", "/v1/frames", image, {"Content-Type": "image/jpeg"})
             if connection.getresponse().read():
                 ages[number] = (monotonic() - at) * 1000

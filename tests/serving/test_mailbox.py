@@ -27,7 +27,9 @@ def put(mailbox: Mailbox, *sequences: int) -> list[tuple[int, str]]:
 
 def take(mailbox: Mailbox, judging_s: float, now_s: float = 0.0) -> tuple[int | None, list[str]]:
     item, dropped = mailbox.take(now_s, judging_s)
-    return item and item.sequence, [f"{drop.sequence} {drop.reason}" for _, drop in dropped]
+    return item.sequence if item else None, [
+        f"{drop.sequence} {drop.reason}" for _, drop in dropped
+    ]
 
 
 def test_where_judging_is_slow_the_freshest_wins() -> None:

@@ -80,10 +80,15 @@ def test_what_is_wrong_is_named(at: int, value: bytes, says: str, known: int | N
     assert refused.value.sequence == known
 
 
-@pytest.mark.parametrize("field", ["sequence", "captured_us", "sent_after_us"])
-def test_a_number_that_does_not_fit_makes_no_frame(field: str) -> None:
+@pytest.mark.parametrize(
+    ("sequence", "captured_us", "sent_after_us", "field"),
+    [(-1, 0, 0, "sequence"), (0, 2**53, 0, "captured_us"), (0, 0, 2**32, "sent_after_us")],
+)
+def test_a_number_that_does_not_fit_makes_no_frame(
+    sequence: int, captured_us: int, sent_after_us: int, field: str
+) -> None:
     with pytest.raises(ValueError, match=field):
-        StreamFrame(**{"sequence": 0, "captured_us": 0, "image": b"", field: -1})
+        StreamFrame(sequence, captured_us, b"", sent_after_us)
 
 
 @pytest.mark.parametrize("message", [Hello(5), Hello(5, model="m", resume="s"), Pong(1, 2), Bye()])

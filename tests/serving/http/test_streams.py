@@ -245,7 +245,7 @@ def _malformed(number: int) -> str | bytes:
         return bytes(good[: rng.randrange(24, len(good))])
     if kind == 3:
         return "".join(chr(rng.randrange(32, 0x2FF)) for _ in range(rng.randrange(80)))
-    known = dump(rng.choice([Hello(1), Bye()]))
+    known = dump(Hello(1) if rng.random() < 0.5 else Bye())
     return known[: rng.randrange(len(known))]
 
 
@@ -263,9 +263,10 @@ def test_a_thousand_malformed_messages_are_each_explained_and_harm_nothing(
             return it
 
     it = asyncio.run(main())
-    answers = [*it.all(Fault), *it.all(Dropped)]
-    assert len(answers) == 1000
-    assert {answer.code for answer in answers} == {"stream-message-invalid"}
+    codes = [fault.code for fault in it.all(Fault)]
+    codes += [str(dropped.code) for dropped in it.all(Dropped)]
+    assert len(codes) == 1000
+    assert set(codes) == {"stream-message-invalid"}
     assert not any(fault.fatal for fault in it.all(Fault))
     assert httpx.get(f"{running.url}/readyz").status_code == 200
 
