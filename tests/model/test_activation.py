@@ -53,7 +53,7 @@ def test_a_heatmap_covers_the_view_and_peaks_where_the_map_does() -> None:
     activation = np.zeros((7, 7), np.float32)
     activation[3, 5] = 4.0
     # A view of 112 × 84 at (10, 20) of a frame decoded at 1/4, enlarged twofold: 224 × 168.
-    view = View((10, 20, 122, 104), np.ones((120, 160), np.bool_), True)
+    view = View((10, 20, 122, 104), np.ones((120, 160), np.bool_))
     frame = _frame(640, 480, scale=4)
     shades, box = shade(activation, Placement(10, 20 - 14, 2.0), 224, view, frame)
     assert box == (40, 80, 488, 416)
@@ -65,7 +65,7 @@ def test_a_heatmap_covers_the_view_and_peaks_where_the_map_does() -> None:
 
 
 def test_a_flat_map_shades_nothing() -> None:
-    view = View((0, 0, 224, 224), np.ones((224, 224), np.bool_), True)
+    view = View((0, 0, 224, 224), np.ones((224, 224), np.bool_))
     flat = np.full((7, 7), 3.0, np.float32)
     shades, _ = shade(flat, Placement(0, 0, 1.0), 224, view, _frame(224, 224))
     assert not shades.any()

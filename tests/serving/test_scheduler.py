@@ -10,9 +10,13 @@ from endolink.serving.waiting import Lane
 
 
 def test_a_job_is_given_its_wait_and_its_result_comes_back() -> None:
+    def slow(turn: Turn) -> float:
+        sleep(0.05)
+        return turn.waited_ms
+
     async def main() -> None:
         scheduler = Scheduler(workers=1, queue=1)
-        first = asyncio.create_task(scheduler.run(lambda turn: (sleep(0.05), turn.waited_ms)[1]))
+        first = asyncio.create_task(scheduler.run(slow))
         second = asyncio.create_task(scheduler.run(lambda turn: turn.waited_ms))
         assert await first < 30
         assert await second >= 45
@@ -81,7 +85,7 @@ def test_a_failing_job_fails_alone() -> None:
 def test_draining_finishes_what_was_admitted_and_takes_no_more() -> None:
     async def main() -> None:
         scheduler = Scheduler(workers=1, queue=4)
-        jobs = [asyncio.create_task(scheduler.run(lambda _: sleep(0.03) or "done"))]
+        jobs = [asyncio.create_task(scheduler.run(lambda _: str(threading.Event().wait(0.03))))]
         jobs += [asyncio.create_task(scheduler.run(lambda _: "done")) for _ in range(3)]
         await asyncio.sleep(0)
         draining = asyncio.create_task(scheduler.drain())
@@ -89,7 +93,7 @@ def test_draining_finishes_what_was_admitted_and_takes_no_more() -> None:
         with pytest.raises(ShuttingDown):
             await scheduler.run(lambda _: None)
         await draining
-        assert [job.result() for job in jobs] == ["done"] * 4
+        assert [job.result() for job in jobs] == ["False", *["done"] * 3]
 
     asyncio.run(main())
 
@@ -258,12 +262,16 @@ def test_who_goes_takes_waiting_and_running_work_along() -> None:
 
 
 def test_what_was_cut_short_does_not_count_as_service_time() -> None:
+    def too_slow(turn: Turn) -> None:
+        sleep(0.03)
+        turn.check("inference")
+
     async def main() -> None:
         scheduler = Scheduler(workers=1, queue=4)
         before = scheduler.service_seconds
         with pytest.raises(DeadlineExceeded):
             await scheduler.run(
-                lambda turn: (sleep(0.03), turn.check("inference")),
+                too_slow,
                 deadline=perf_counter() + 0.02,
             )
         assert scheduler.service_seconds == before

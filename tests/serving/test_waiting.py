@@ -31,9 +31,9 @@ def test_the_number_ahead_is_how_many_are_served_before(jobs: list[Job], last: J
     ahead = waiting.ahead(last.lane, last.client)
     waiting.add(last)
     served = []
-    while (job := waiting.take()) is not last:
-        assert job is not None
-        served.append(job)
+    while (taken := waiting.take()) is not last:
+        assert taken is not None
+        served.append(taken)
     assert len(served) <= ahead
     # Whose client waited already keeps its place in the round, and may gain by it.
     if not any((job.lane, job.client) == (last.lane, last.client) for job in jobs):
@@ -72,16 +72,16 @@ def test_between_two_turns_of_a_client_every_other_has_one(
     for lane in LANES:
         turns = [waiting.take() for _ in left[lane]]
         counts = dict.fromkeys("abc", 0)
-        for job in turns:
-            assert job is not None
-            counts[job.client] += 1
+        for turn in turns:
+            assert turn is not None
+            counts[turn.client] += 1
             remaining = {
                 client: sum(other.client == client for other in left[lane]) - count
                 for client, count in counts.items()
             }
             for client in "abc":
                 if remaining[client]:
-                    assert counts[client] >= counts[job.client] - 1
+                    assert counts[client] >= counts[turn.client] - 1
 
 
 @given(st.lists(JOBS, max_size=30), JOBS)
