@@ -8,11 +8,14 @@ from scipy import ndimage
 from endolink.model.frame import Frame
 from endolink.model.preprocess import Placement
 from endolink.model.verdict import Box
+from endolink.model.view import View
 
 # The share of the map's peak that still belongs to the box: a compromise between a box that only
 # holds the centre of a lesion and one that spills over the view (Zhou et al., CVPR 2016, use 0.2 on
 # object photographs; lesions are smaller against a map of 7 × 7).
 _LEVEL = 0.5
+# The network's maps are some 7 × 7; a quarter of its input shows all that is in them.
+_COARSER = 4
 
 
 def bound(activation: NDArray[np.float32], placement: Placement, size: int, frame: Frame) -> Box:
@@ -23,8 +26,7 @@ def bound(activation: NDArray[np.float32], placement: Placement, size: int, fram
     pixels, cut at half its peak, and the piece that holds the peak is bounded. The box is (x0, y0,
     x1, y1) in the original frame's pixels, half-open, inside the frame and at least one pixel.
     """
-    rise = np.maximum(activation - activation.min(), 0.0).astype(np.float32)
-    smooth = np.asarray(Image.fromarray(rise).resize((size, size), Image.Resampling.BICUBIC))
+    smooth = _enlarge(activation, size)
     peak = np.unravel_index(int(np.argmax(smooth)), smooth.shape)
     pieces, _ = ndimage.label(smooth >= _LEVEL * smooth[peak])
     rows, columns = ndimage.find_objects((pieces == pieces[peak]).astype(np.int8))[0]
@@ -33,6 +35,36 @@ def bound(activation: NDArray[np.float32], placement: Placement, size: int, fram
     x0, x1 = _within(left, right, frame.scale, frame.width)
     y0, y1 = _within(top, bottom, frame.scale, frame.height)
     return x0, y0, x1, y1
+
+
+def shade(
+    activation: NDArray[np.float32], placement: Placement, size: int, view: View, frame: Frame
+) -> tuple[NDArray[np.uint8], Box]:
+    """Show how much each part of the view speaks for a finding.
+
+    `activation` is as in `bound`. The map is uint8 h×w, 255 at its peak and 0 where nothing speaks
+    for the finding, and covers the box (x0, y0, x1, y1) of the original frame, in its pixels: the
+    view's own.
+    """
+    smooth = _enlarge(activation, size)
+    x0, y0, x1, y1 = view.box
+    left, right = ((x - placement.left) * placement.zoom for x in (x0, x1))
+    top, bottom = ((y - placement.top) * placement.zoom for y in (y0, y1))
+    rows = slice(max(0, round(top)), max(1, round(bottom)))
+    columns = slice(max(0, round(left)), max(1, round(right)))
+    shown = smooth[rows, columns]
+    height, width = (max(1, length // _COARSER) for length in shown.shape)
+    small = np.asarray(Image.fromarray(shown).resize((width, height), Image.Resampling.BOX))
+    peak = max(float(small.max()), float(np.finfo(np.float32).tiny))
+    shades = np.rint(np.clip(small / peak, 0.0, 1.0) * 255).astype(np.uint8)
+    first, last = _within(x0, x1, frame.scale, frame.width)
+    upper, lower = _within(y0, y1, frame.scale, frame.height)
+    return shades, (first, upper, last, lower)
+
+
+def _enlarge(activation: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    rise = np.maximum(activation - activation.min(), 0.0).astype(np.float32)
+    return np.asarray(Image.fromarray(rise).resize((size, size), Image.Resampling.BICUBIC))
 
 
 def _within(low: float, high: float, scale: float, length: int) -> tuple[int, int]:

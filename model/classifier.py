@@ -4,18 +4,21 @@ classifier = Classifier.open()
 (verdict,) = classifier.score([Path("frame.jpg").read_bytes()])
 """
 
+import base64
+import io
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from ulid import ULID
 
-from endolink.model.activation import bound
+from endolink.model.activation import bound, shade
 from endolink.model.bundle import Bundle
 from endolink.model.calibration import probabilities
 from endolink.model.findings import finding
@@ -26,15 +29,17 @@ from endolink.model.quality import Quality, assess
 from endolink.model.runtime import Provider, Session
 from endolink.model.verdict import (
     Box,
+    ExplainedVerdict,
     FindingVerdict,
     FrameIdentity,
+    Heatmap,
     ModelIdentity,
     Timing,
     Verdict,
 )
 from endolink.model.view import View
 
-Explain = Literal["none", "box"]
+Explain = Literal["none", "box", "heatmap"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +76,12 @@ class Classifier:
         self._variant = variant
         self._session = session
         self._familiarity = bundle.familiarity(variant)
-        self._findings = [finding(code) for code in manifest.findings]
+        self.findings = tuple(finding(code) for code in manifest.findings)
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """The probability at which each finding begins to be called present, by its code."""
+        return {point.code: point.threshold for point in self._variant.operating_points}
 
     @classmethod
     def open(
@@ -129,7 +139,8 @@ class Classifier:
     def judge(self, prepared: Sequence[Prepared], *, explain: Explain = "none") -> list[Verdict]:
         """Run the network once over a batch and say what it points at, frame by frame.
 
-        `explain="box"` adds, to each finding that is present, the box that speaks for it.
+        `explain="box"` adds, to each finding that is present, the box that speaks for it;
+        `"heatmap"` makes each an `ExplainedVerdict`, with the whole map of such findings beside.
         """
         if not prepared:
             return []
@@ -138,16 +149,17 @@ class Classifier:
         chances = probabilities(outputs["logits"], self._variant.temperature)
         familiarity = self._familiarity.score(outputs["embedding"])
         inference_ms = (time.perf_counter() - start) * 1e3
-        return [
-            self._verdict(
-                item,
-                chances[row],
-                float(familiarity[row]),
-                outputs["activation"][row] if explain == "box" else None,
-                inference_ms,
-            )
+        maps = outputs["activation"] if explain != "none" else [None] * len(prepared)
+        verdicts = [
+            self._verdict(item, chances[row], float(familiarity[row]), maps[row], inference_ms)
             for row, item in enumerate(prepared)
         ]
+        if explain == "heatmap":
+            return [
+                self._explained(verdict, item, outputs["activation"][row])
+                for row, (verdict, item) in enumerate(zip(verdicts, prepared, strict=True))
+            ]
+        return verdicts
 
     def score(self, images: Iterable[bytes | Frame], *, explain: Explain = "none") -> list[Verdict]:
         """Score images one after the other: the bare road.
@@ -181,7 +193,7 @@ class Classifier:
                 else None,
             )
             for column, (known, point, chance) in enumerate(
-                zip(self._findings, self._variant.operating_points, chances, strict=True)
+                zip(self.findings, self._variant.operating_points, chances, strict=True)
             )
         )
         return Verdict(
@@ -203,6 +215,20 @@ class Classifier:
             ),
             age_ms=_age_ms(item.captured_at),
         )
+
+    def _explained(
+        self, verdict: Verdict, item: Prepared, maps: NDArray[np.float32]
+    ) -> ExplainedVerdict:
+        heatmaps = []
+        for column, found in enumerate(verdict.findings):
+            if found.present:
+                size = self._preprocess.size
+                shades, box = shade(maps[column], item.placement, size, item.view, item.frame)
+                png = io.BytesIO()
+                Image.fromarray(shades).save(png, "PNG")
+                heatmaps.append(Heatmap(found.code, box, base64.b64encode(png.getvalue()).decode()))
+        known = {field.name: getattr(verdict, field.name) for field in fields(verdict)}
+        return ExplainedVerdict(**known, heatmaps=tuple(heatmaps))
 
     def _box(self, item: Prepared, activation: NDArray[np.float32]) -> Box:
         return bound(activation, item.placement, self._preprocess.size, item.frame)

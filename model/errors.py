@@ -32,13 +32,22 @@
     ├── ExportRefused               export-refused            a gate was not passed
     ├── CommandBroken               command-broken            a sub-command that does not load
     ├── ExtraMissing                extra-missing             an optional install is needed
+    ├── StreamError                 a live stream's connection
+    │   ├── StreamMessageInvalid    stream-message-invalid
+    │   ├── SessionUnknown          session-unknown           over, or never was
+    │   └── ServiceUnreachable      service-unreachable       seen by a client
+    ├── Abandoned                   abandoned                 work that nobody waits for any more
     └── RequestError                a call to the service
         ├── RequestInvalid          request-invalid
         ├── RequestTooLarge         request-too-large
+        ├── UploadTooSlow           upload-too-slow
         ├── MediaTypeUnsupported    media-type-unsupported
         ├── ModelUnknown            model-unknown
         ├── Overloaded              overloaded
-        └── ShuttingDown            shutting-down
+        ├── DeadlineExceeded        deadline-exceeded         the verdict would come too late
+        ├── ShuttingDown            shutting-down
+        ├── ModelChangeRefused      model-change-refused      the models before go on answering
+        └── NotAllowed              not-allowed               only from this machine itself
 
 `code` is stable: clients, logs and archives may rely on it. `detail` says what was wrong with this
 input and what to do; it never contains the input's bytes, nor text read out of them.
@@ -226,6 +235,39 @@ class ExtraMissing(EndoLinkError):
     title = "An optional part of EndoLink is not installed"
 
 
+class StreamError(EndoLinkError):
+    """A live stream cannot begin, go on, or read what came."""
+
+    code = "stream-error"
+    title = "The stream cannot go on"
+
+
+class StreamMessageInvalid(StreamError):
+    """A message breaks the protocol; `sequence` is the frame's number where that could be read."""
+
+    code = "stream-message-invalid"
+    title = "The message is not well formed"
+
+    def __init__(self, detail: str, sequence: int | None = None) -> None:
+        super().__init__(detail)
+        self.sequence = sequence
+
+
+class SessionUnknown(StreamError):
+    code = "session-unknown"
+    title = "There is no such session to resume"
+
+
+class ServiceUnreachable(StreamError):
+    code = "service-unreachable"
+    title = "The service cannot be reached"
+
+
+class Abandoned(EndoLinkError):
+    code = "abandoned"
+    title = "Nobody waits for the verdict any more"
+
+
 class RequestError(EndoLinkError):
     """A call to the service that is not answered with a verdict."""
 
@@ -241,6 +283,11 @@ class RequestInvalid(RequestError):
 class RequestTooLarge(RequestError):
     code = "request-too-large"
     title = "The request's body is too large"
+
+
+class UploadTooSlow(RequestError):
+    code = "upload-too-slow"
+    title = "The request's body did not arrive in time"
 
 
 class MediaTypeUnsupported(RequestError):
@@ -264,6 +311,21 @@ class Overloaded(RequestError):
         self.retry_after = retry_after
 
 
+class DeadlineExceeded(RequestError):
+    code = "deadline-exceeded"
+    title = "The verdict would come too late"
+
+
 class ShuttingDown(RequestError):
     code = "shutting-down"
     title = "The service is shutting down"
+
+
+class ModelChangeRefused(RequestError):
+    code = "model-change-refused"
+    title = "The models were not changed"
+
+
+class NotAllowed(RequestError):
+    code = "not-allowed"
+    title = "This is not done for everybody"

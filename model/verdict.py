@@ -90,5 +90,35 @@ class Verdict:
         return max(self.findings, key=lambda finding: finding.probability)
 
 
+@dataclass(frozen=True, config=_CLOSED)
+class Heatmap:
+    """How much each part of the frame speaks for the finding `code`, which is present.
+
+    `png` is a small grey picture, base64: white at the map's peak, black where nothing speaks for
+    the finding. Laid over `box` of the original frame, in its pixels, it shows where to look.
+    """
+
+    code: str
+    box: Box
+    png: str
+
+
+@dataclass(frozen=True, config=_CLOSED)
+class ExplainedVerdict(Verdict):
+    """A verdict with a heatmap for each finding that is present, when they were asked for."""
+
+    heatmaps: tuple[Heatmap, ...] = ()
+
+
 VERDICT_JSON: TypeAdapter[Verdict] = TypeAdapter(Verdict)
 """Writes and reads a verdict as JSON: `VERDICT_JSON.dump_json(verdict)`."""
+
+EXPLAINED_JSON: TypeAdapter[ExplainedVerdict] = TypeAdapter(ExplainedVerdict)
+"""The same for a verdict with heatmaps."""
+
+
+def to_json(verdict: Verdict) -> bytes:
+    """Write a verdict as JSON, with its heatmaps where it has them."""
+    if isinstance(verdict, ExplainedVerdict):
+        return EXPLAINED_JSON.dump_json(verdict)
+    return VERDICT_JSON.dump_json(verdict)

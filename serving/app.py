@@ -4,20 +4,44 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from endolink.model.runtime import available_cpus
-from endolink.serving.http import frames, health, openapi, pages, problems
+from endolink.serving.http import (
+    assets,
+    frames,
+    health,
+    open_inference,
+    openapi,
+    pages,
+    problems,
+    streams,
+)
+from endolink.serving.http import metrics as metrics_page
 from endolink.serving.http import models as model_list
+from endolink.serving.http.observe import Observe
+from endolink.serving.intake import Intake
+from endolink.serving.metrics import Metrics
 from endolink.serving.models import Models
 from endolink.serving.scheduler import Scheduler
 from endolink.serving.service import Service
+from endolink.serving.sessions import Sessions
 from endolink.serving.settings import Settings
 
 # The busiest first: routes are tried in this order.
-RESOURCES = (*frames.RESOURCES, *model_list.RESOURCES, *health.RESOURCES)
+RESOURCES = (
+    *frames.RESOURCES,
+    *model_list.RESOURCES,
+    *health.RESOURCES,
+    *metrics_page.RESOURCES,
+)
+
+_WORTH_COMPRESSING = 8192
+# Higher levels take twice the time for a twentieth less.
+_LEVEL = 4
 
 
 def create_app(settings: Settings, models: Models) -> Starlette:
@@ -29,9 +53,14 @@ def create_app(settings: Settings, models: Models) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        scheduler = Scheduler(workers=available_cpus(), queue=settings.queue)
-        app.state.service = Service(settings, models, scheduler)
+        metrics = Metrics()
+        scheduler = Scheduler(workers=available_cpus(), queue=settings.queue, judged=metrics.judged)
+        intake = Intake(bodies=settings.uploads, max_bytes=settings.upload_bytes)
+        metrics.watch(models, scheduler, intake)
+        app.state.service = Service(settings, models, scheduler, intake, metrics)
+        app.state.sessions = Sessions(models, scheduler, most=settings.streams)
         yield
+        await app.state.sessions.close()
         await scheduler.drain()
 
     api = openapi.describe(RESOURCES)
@@ -45,6 +74,9 @@ def create_app(settings: Settings, models: Models) -> Starlette:
     app = Starlette(
         routes=[
             *(resource.route for resource in RESOURCES),
+            streams.ROUTE,
+            assets.ROUTE,
+            *open_inference.ROUTES,
             Route("/", pages.home),
             Route("/docs", api_for_people),
             Route("/openapi.json", api_for_programs),
@@ -54,4 +86,8 @@ def create_app(settings: Settings, models: Models) -> Starlette:
     # Nobody's frame is sent again because of a slash.
     app.router.redirect_slashes = False
     problems.install(app)
+    # A verdict fits into a packet; of a batch of them, or this interface's description, a
+    # compressed answer is a tenth. Outermost: what is measured includes it.
+    app.add_middleware(GZipMiddleware, minimum_size=_WORTH_COMPRESSING, compresslevel=_LEVEL)
+    app.add_middleware(Observe)
     return app

@@ -4,7 +4,9 @@ import ipaddress
 import shlex
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 from typing import Annotated, Any, Literal
 
 import typer
@@ -12,8 +14,10 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from endolink import sample_data
+from endolink.model.errors import EndoLinkError
 from endolink.model.runtime import Provider
 from endolink.serving.app import create_app
+from endolink.serving.logs import Format
 from endolink.serving.models import Models
 from endolink.serving.server import log_to_stderr, make_server
 from endolink.serving.settings import Settings
@@ -50,16 +54,22 @@ def serve(
         Literal["debug", "info", "warning", "error"],
         typer.Option(help="How much is written to standard error; never a frame or its name."),
     ] = "info",
+    log_format: Annotated[
+        Format, typer.Option(help="Lines of text for people, or of JSON for programs.")
+    ] = "text",
 ) -> None:
     """Answer frames with verdicts over HTTP. It points; the clinician decides.
 
     Once it listens it prints where to look and a command that scores a sample frame. Ctrl-C or
-    SIGTERM stops it after it has answered every frame that it had admitted.
+    SIGTERM stops it after it has answered every frame that it had admitted. SIGHUP makes it read
+    the bundles' folders again: a new version is checked and warmed up beside the one that answers,
+    and takes over without a frame lost.
 
     Whatever is not given here is read from the environment: ENDOLINK_HOST, ENDOLINK_PORT,
     ENDOLINK_BUNDLES (separated as in PATH), ENDOLINK_PROVIDER, ENDOLINK_THREADS,
-    ENDOLINK_MAX_BYTES, ENDOLINK_MAX_PIXELS, ENDOLINK_MIN_SIDE, ENDOLINK_QUEUE,
-    ENDOLINK_SHUTDOWN_GRACE.
+    ENDOLINK_MAX_BYTES, ENDOLINK_MAX_PIXELS, ENDOLINK_MIN_SIDE, ENDOLINK_QUEUE, ENDOLINK_STREAMS,
+    ENDOLINK_UPLOADS, ENDOLINK_UPLOAD_BYTES, ENDOLINK_UPLOAD_SECONDS, ENDOLINK_BATCH_FRAMES,
+    ENDOLINK_BATCH_BYTES, ENDOLINK_SHUTDOWN_GRACE.
 
     For example:
 
@@ -78,13 +88,27 @@ def serve(
         settings = Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         raise typer.BadParameter(_say(error)) from None
-    log_to_stderr(log_level)
+    log_to_stderr(log_level, log_format)
     # The server gives a signal that stopped it back to whoever handled it before: leave then, with
     # success; until it listens there is nothing to finish.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
-    app = create_app(settings, Models.open(settings))
+    models = Models.open(settings)
+    _reload_on_hangup(models)
+    app = create_app(settings, models)
     make_server(app, settings, lambda bound: _announce(settings.host, bound)).run()
+
+
+def _reload_on_hangup(models: Models) -> None:
+    """Have SIGHUP, where there is such a signal, read the bundles again beside the requests."""
+
+    def reload() -> None:
+        # What is wrong with a bundle is logged, and the models before go on answering.
+        with suppress(EndoLinkError):
+            models.reload()
+
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, lambda *_: Thread(target=reload, name="reload").start())
 
 
 def _say(error: ValidationError) -> str:

@@ -1,64 +1,158 @@
-"""The models that one service answers with."""
+"""The models that one service answers with: by name and version, changed while it runs."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from threading import Lock
 
+from endolink.model.bundle import Bundle
 from endolink.model.classifier import Classifier
-from endolink.model.errors import BundleInvalid, ModelUnknown
+from endolink.model.errors import BundleInvalid, EndoLinkError, ModelUnknown
+from endolink.serving.logs import log
 from endolink.serving.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+Key = tuple[str, str]
 
 
 @dataclass(frozen=True)
+class _Table:
+    """Who answers: replaced as a whole, so that no request ever sees half a switch.
+
+    `active` says which version answers, by name, where a request names none; the first name is the
+    one that answers where a request names nothing at all.
+    """
+
+    served: Mapping[Key, Classifier]
+    active: Mapping[str, str]
+
+
+@dataclass
 class Models:
-    """Open, warm classifiers by name; the first is the one that answers where none is named."""
+    """Open, warm classifiers; safe to ask from any thread while they are changed in another.
 
-    by_name: Mapping[str, Classifier]
+    A request keeps the classifier that it was given: one that is replaced finishes what it began,
+    and is let go when nobody holds it any more.
+    """
 
-    def __post_init__(self) -> None:
-        if not self.by_name:
-            raise ValueError("a service has at least one model")
+    settings: Settings
+    _table: _Table
+    _changing: Lock = field(default_factory=Lock)
+    _failure: str | None = None
 
     @classmethod
     def open(cls, settings: Settings) -> "Models":
         """Open every bundle of `settings`, or the bundled model where there are none.
 
+        Of several versions of one name, the first is the one that answers.
+
         Raises
         ------
         BundleError, ProviderUnavailable
-            As `Classifier.open` does; BundleInvalid where two bundles have one name.
+            As `Classifier.open` does; BundleInvalid where two bundles have one name and version.
         """
-        by_name: dict[str, Classifier] = {}
-        for path in settings.bundles or (None,):
-            classifier = Classifier.open(
-                path,
-                provider=settings.provider,
-                threads=settings.threads,
-                limits=settings.limits,
-            )
-            name = classifier.identity.name
-            if name in by_name:
-                raise BundleInvalid(
-                    f"{path} is the second bundle with the name {name!r}; clients could not tell "
-                    "them apart."
-                )
-            by_name[name] = classifier
-        return cls(by_name)
+        return cls(settings, _read(settings, _Table({}, {})))
+
+    @property
+    def failure(self) -> str | None:
+        """The code of the error that the last change ended with; None where it went well."""
+        return self._failure
 
     def __iter__(self) -> Iterator[Classifier]:
-        return iter(self.by_name.values())
+        return iter(self._table.served.values())
 
-    def get(self, name: str | None) -> Classifier:
-        """Give the model called `name`, or the first one for None.
+    @property
+    def names(self) -> Sequence[str]:
+        """The names that are served; the first answers where a request names none."""
+        return tuple(self._table.active)
+
+    def get(self, name: str | None = None, version: str | None = None) -> Classifier:
+        """Give the model called `name`, or the first one; of it `version`, or the active one.
 
         Raises
         ------
         ModelUnknown
-            No model of this name is served; the detail lists those that are.
+            No such model is served; the detail lists those that are.
         """
+        table = self._table
         if name is None:
-            return next(iter(self))
+            name = next(iter(table.active))
         try:
-            return self.by_name[name]
+            return table.served[name, version or table.active[name]]
         except KeyError:
-            served = ", ".join(self.by_name)
+            served = ", ".join(f"{known} {number}" for known, number in table.served)
             raise ModelUnknown(f"The models served here are: {served}.") from None
+
+    def is_active(self, classifier: Classifier) -> bool:
+        """Whether `classifier` answers where a request names its name and no version."""
+        identity = classifier.identity
+        return self._table.active.get(identity.name) == identity.version
+
+    def reload(self) -> None:
+        """Read the settings' folders again, and answer with what they hold now.
+
+        A bundle that is new is verified, self-tested and warmed up beside those that serve; then
+        all answer at once. The version that answered before stays, for whoever names it and for
+        `activate`, until the next change of its name. Where anything fails nothing changes.
+
+        Raises
+        ------
+        BundleError, ProviderUnavailable
+            As `open` does; BundleInvalid also where a version that is served has other contents.
+        """
+        with self._changing:
+            try:
+                self._switch(_read(self.settings, self._table))
+            except EndoLinkError as error:
+                self._failure = error.code
+                log(logger, logging.ERROR, "kept models", error=error.code)
+                raise
+            self._failure = None
+
+    def activate(self, name: str, version: str) -> None:
+        """Let `version` answer for `name` from now on: the way back after a `reload`.
+
+        Raises
+        ------
+        ModelUnknown
+            It is not served.
+        """
+        with self._changing:
+            self.get(name, version)
+            table = self._table
+            self._switch(_Table(table.served, {**table.active, name: version}))
+
+    def _switch(self, table: _Table) -> None:
+        before, self._table = self._table.active, table
+        for name, version in table.active.items():
+            if before.get(name) != version:
+                log(logger, logging.INFO, "switched", model=name, version=version)
+
+
+def _read(settings: Settings, before: _Table) -> _Table:
+    """Open what the folders hold, take over from `before` what is the same."""
+    served: dict[Key, Classifier] = {}
+    active: dict[str, str] = {}
+    for path in settings.bundles or (None,):
+        bundle = Bundle.open(path)
+        name, version = bundle.manifest.name, bundle.manifest.version
+        known = before.served.get((name, version))
+        if known is not None and known.identity.digest != bundle.digest:
+            raise BundleInvalid(
+                f"version: {path} holds another {name} {version} than the one that is served; "
+                "what has changed needs a new version."
+            )
+        if (name, version) in served:
+            raise BundleInvalid(
+                f"version: {path} is the second bundle that is {name} {version}; clients could not "
+                "tell them apart."
+            )
+        served[name, version] = known or Classifier.open(
+            path, provider=settings.provider, threads=settings.threads, limits=settings.limits
+        )
+        active.setdefault(name, version)
+    for name, version in before.active.items():
+        if name in active:
+            served.setdefault((name, version), before.served[name, version])
+    return _Table(served, active)

@@ -4,18 +4,30 @@ Decoding, preprocessing and the network all release the interpreter's lock, so t
 process use the machine's cores; the event loop only reads bodies and writes answers. A frame's
 whole road is one job: a lone frame goes to an idle worker at once, and crosses threads twice,
 there and back.
+
+    verdict = await scheduler.run(job, lane="interactive", client=key, deadline=instant)
+
+    def job(turn: Turn) -> Verdict:         # on a worker
+        prepared = classifier.prepare(...)
+        turn.check("inference")             # goes no further for nobody, nor too late
+        ...
+
+Who cancels the task that awaits `run` takes the job with it: out of the queue at once, or at the
+next `check` where it runs already.
 """
 
 import asyncio
 import logging
 import math
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from threading import Lock
+from threading import Condition, Thread
 from time import perf_counter
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from endolink.model.errors import Overloaded, ShuttingDown
+from endolink.model.classifier import Classifier, Prepared
+from endolink.model.errors import Abandoned, DeadlineExceeded, Overloaded, ShuttingDown
+from endolink.model.verdict import Verdict
+from endolink.serving.waiting import LANES, Lane, Waiting
 
 logger = logging.getLogger(__name__)
 
@@ -27,26 +39,105 @@ _FIRST_GUESS = 0.02
 # so that it follows a change of picture size within a second and is not moved by one slow job.
 _NEWEST = 0.1
 
+Judged = Callable[[Classifier, Prepared, Verdict], None]
+"""Hears of a verdict on the worker that made it: for counts, and for drift."""
+
+
+def _nobody(_classifier: Classifier, _prepared: Prepared, _verdict: Verdict) -> None:
+    return
+
+
+class Turn:
+    """A job's place in the queue, and then its turn on a worker.
+
+    `deadline` is an instant of `time.perf_counter`, or None; `waited_ms` is how long the job
+    waited, in milliseconds, once it runs. `judged` is told of each verdict, by whoever made it.
+    """
+
+    def __init__(
+        self, lane: Lane, client: str, deadline: float | None, judged: Judged = _nobody
+    ) -> None:
+        self.lane = lane
+        self.client = client
+        self.deadline = deadline
+        self.judged = judged
+        self.admitted = perf_counter()
+        self.waited_ms = 0.0
+        self.abandoned = False
+
+    def check(self, step: str) -> None:
+        """Go on to `step` only where somebody waits for it, and not too late.
+
+        Raises
+        ------
+        Abandoned
+            Whoever asked has gone.
+        DeadlineExceeded
+            The deadline has passed.
+        """
+        if self.abandoned:
+            raise Abandoned("Nobody waits for this frame's verdict any more.")
+        if self.deadline is not None and perf_counter() >= self.deadline:
+            raise DeadlineExceeded(
+                f"The deadline passed before {step} began; send a newer frame, or allow more time."
+            )
+
+
+class _Job(Turn):
+    """What a worker needs beside the turn itself: what to do, and who is told."""
+
+    def __init__(
+        self,
+        work: Callable[[Turn], Any],
+        loop: asyncio.AbstractEventLoop,
+        *,
+        lane: Lane,
+        client: str,
+        deadline: float | None,
+        judged: Judged,
+    ) -> None:
+        super().__init__(lane, client, deadline, judged)
+        self.work = work
+        self.answer: asyncio.Future[Any] = loop.create_future()
+
+    def refuse(self, error: Exception) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
+    def succeed(self, answer: Any) -> None:
+        if not self.answer.done():
+            self.answer.set_result(answer)
+
 
 class Scheduler:
     """A bounded queue before a fixed number of worker threads; used from one event loop.
 
-    At most `workers` jobs run and at most `queue` more wait; what comes after is refused at once
-    rather than made to wait for an answer that nobody wants any more.
+    At most `workers` jobs run and at most `queue` more wait in each lane; what comes after is
+    refused at once rather than made to wait for an answer that nobody wants any more. Interactive
+    jobs go strictly before bulk ones, and clients of one lane have their turns one after the other:
+    a client that fills the queue loses its newest job to one that comes with less.
     """
 
-    def __init__(self, *, workers: int, queue: int) -> None:
+    def __init__(self, *, workers: int, queue: int, judged: Judged = _nobody) -> None:
         if workers < 1 or queue < 0:
             raise ValueError(f"cannot schedule with {workers} workers and a queue of {queue}")
         self.workers = workers
-        self.capacity = workers + queue
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="frame")
-        self._admitted = 0
+        self.queue = queue
+        self._judged = judged
+        self._changed = Condition()
+        self._waiting: Waiting[_Job] = Waiting()
+        self._running = 0
+        self._closed = False
         self._idle = asyncio.Event()
         self._idle.set()
         self._draining = False
         self._service_seconds = _FIRST_GUESS
-        self._measuring = Lock()
+        self._threads = [
+            Thread(target=self._work, name=f"frame-{number}", daemon=True)
+            for number in range(workers)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     @property
     def draining(self) -> bool:
@@ -54,69 +145,197 @@ class Scheduler:
         return self._draining
 
     @property
+    def capacity(self) -> int:
+        """How many jobs of one lane may run or wait."""
+        return self.workers + self.queue
+
+    @property
+    def running(self) -> int:
+        """How many jobs run."""
+        return self._running
+
+    @property
     def admitted(self) -> int:
         """How many jobs run or wait."""
-        return self._admitted
+        with self._changed:
+            return self._running + len(self._waiting)
+
+    def waiting(self, lane: Lane) -> int:
+        """Say how many jobs wait in `lane`."""
+        with self._changed:
+            return self._waiting.count(lane)
+
+    def oldest_seconds(self, lane: Lane) -> float:
+        """Say how long the longest wait in `lane` has lasted, in seconds; 0 where nobody waits."""
+        with self._changed:
+            since = min((job.admitted for job in self._waiting if job.lane == lane), default=None)
+        return 0.0 if since is None else perf_counter() - since
 
     @property
     def service_seconds(self) -> float:
         """What one job takes a worker, in seconds: a moving average of what was measured."""
         return self._service_seconds
 
-    def knock(self) -> None:
+    def knock(
+        self, *, lane: Lane = "interactive", client: str = "", deadline: float | None = None
+    ) -> None:
         """Ask at the door, before a body is read, whether a job would be admitted now.
 
         Raises
         ------
         Overloaded
             As many jobs as allowed run or wait; `retry_after` says when half of them will be done.
+        DeadlineExceeded
+            The deadline has passed, or will have before those who wait already are served.
         ShuttingDown
             The service finishes what it has and takes no more.
         """
+        with self._changed:
+            self._admit(lane, client, deadline)
+
+    def _admit(self, lane: Lane, client: str, deadline: float | None) -> _Job | None:
+        """Raise what `knock` raises, or give the job that has to make room, if one has to."""
         if self._draining:
             raise ShuttingDown("The service is shutting down; send the frame again elsewhere.")
-        if self._admitted >= self.capacity:
-            # Half of the queue, so that those who were refused together find room when they return.
-            wait = self._admitted * self._service_seconds / self.workers / 2
-            raise Overloaded(
-                f"{self._admitted} frames are being judged or wait, which is as many as are taken; "
-                f"try again in {math.ceil(wait * 1000)} ms, with the newest frame.",
-                retry_after=wait,
+        idle = self.workers - self._running
+        if deadline is not None:
+            self._in_time(self._waiting.ahead(lane, client) + 1 - idle, deadline)
+        if self._waiting.count(lane) < self.queue + idle:
+            return None
+        greedy = self._waiting.greediest(lane, client)
+        if greedy is None:
+            raise self._overloaded(lane)
+        return greedy
+
+    def _in_time(self, turns: int, deadline: float) -> None:
+        """Refuse what could not start before `deadline`, with `turns` jobs to finish before."""
+        now = perf_counter()
+        if now >= deadline:
+            raise DeadlineExceeded(
+                "The deadline passed before the frame was admitted; send a newer frame, or allow "
+                "more time."
+            )
+        # An estimate never refuses anybody for whom a worker is free.
+        wait = turns * self._service_seconds / self.workers if turns > 0 else 0.0
+        if now + wait >= deadline:
+            raise DeadlineExceeded(
+                f"The deadline would pass while the frame waits: those before it take another "
+                f"{math.ceil(wait * 1000)} ms. Send fewer frames, or allow more time."
             )
 
-    async def run(self, job: Callable[[float], Answer]) -> Answer:
-        """Admit `job` and run it on a worker; it is given how long it waited, in milliseconds.
+    def retry_after(self, lane: Lane) -> float:
+        """Say in how many seconds half of what `lane` has before it will be done, as measured.
+
+        Half, so that those who were refused together find room when they return.
+        """
+        # The condition's lock is reentrant: this is asked with it held, and without.
+        with self._changed:
+            return self._before(lane) * self._service_seconds / self.workers / 2
+
+    def _before(self, lane: Lane) -> int:
+        return self._running + sum(
+            self._waiting.count(other) for other in LANES[: LANES.index(lane) + 1]
+        )
+
+    def _overloaded(self, lane: Lane) -> Overloaded:
+        before = self._before(lane)
+        wait = self.retry_after(lane)
+        return Overloaded(
+            f"{before} frames are being judged or wait, which is as many as are taken; "
+            f"try again in {math.ceil(wait * 1000)} ms, with the newest frame.",
+            retry_after=wait,
+        )
+
+    async def run(
+        self,
+        work: Callable[[Turn], Answer],
+        *,
+        lane: Lane = "interactive",
+        client: str = "",
+        deadline: float | None = None,
+    ) -> Answer:
+        """Admit `work` and run it on a worker, which gives it its turn.
+
+        `client` is any text that is the same for all of one client's jobs; `deadline` is an instant
+        of `time.perf_counter`. Cancelled, it takes the job with it.
 
         Raises
         ------
-        Overloaded, ShuttingDown
-            As `knock` does.
+        Overloaded, DeadlineExceeded, ShuttingDown
+            As `knock` does; DeadlineExceeded also where the job's turn comes too late, and
+            Overloaded where it has to make room for a client that asks for less.
         """
-        self.knock()
-        self._admitted += 1
-        self._idle.clear()
+        job = _Job(
+            work,
+            asyncio.get_running_loop(),
+            lane=lane,
+            client=client,
+            deadline=deadline,
+            judged=self._judged,
+        )
+        with self._changed:
+            greedy = self._admit(lane, client, deadline)
+            if greedy is not None:
+                self._waiting.drop(greedy)
+                greedy.refuse(self._overloaded(lane))
+            self._waiting.add(job)
+            self._idle.clear()
+            self._changed.notify()
         try:
-            return await asyncio.get_running_loop().run_in_executor(
-                self._pool, self._work, job, perf_counter()
-            )
-        finally:
-            self._admitted -= 1
-            if not self._admitted:
-                self._idle.set()
+            answer: Answer = await job.answer
+        except asyncio.CancelledError:
+            job.abandoned = True
+            with self._changed:
+                self._waiting.drop(job)
+            self._rest()
+            raise
+        return answer
 
-    def _work(self, job: Callable[[float], Answer], admitted: float) -> Answer:
-        started = perf_counter()
-        try:
-            return job((started - admitted) * 1000)
-        finally:
+    def _rest(self) -> None:
+        if not self.admitted:
+            self._idle.set()
+
+    def _work(self) -> None:
+        while (job := self._next()) is not None:
+            started = perf_counter()
+            job.waited_ms = (started - job.admitted) * 1000
+            tell: Callable[..., None]
+            try:
+                job.check("decoding")
+                tell, what = job.succeed, job.work(job)
+            except Exception as error:  # noqa: BLE001 - whoever asked is told
+                tell, what = job.refuse, error
             took = perf_counter() - started
-            with self._measuring:
-                self._service_seconds += _NEWEST * (took - self._service_seconds)
+            with self._changed:
+                self._running -= 1
+                # What was cut short says nothing about what a frame takes.
+                if not isinstance(what, Abandoned | DeadlineExceeded):
+                    self._service_seconds += _NEWEST * (took - self._service_seconds)
+            job.answer.get_loop().call_soon_threadsafe(self._tell, tell, what)
+            # A traceback holds the job's frame, and that the picture: nobody keeps it while idle.
+            del job, tell, what
+
+    def _next(self) -> _Job | None:
+        with self._changed:
+            while (job := self._waiting.take()) is None:
+                if self._closed:
+                    return None
+                self._changed.wait()
+            self._running += 1
+            return job
+
+    def _tell(self, tell: Callable[[Any], None], what: Any) -> None:
+        tell(what)
+        self._rest()
 
     async def drain(self) -> None:
         """Take no more jobs, finish those that were admitted, and let the workers go."""
         self._draining = True
-        if self._admitted:
-            logger.info("finishing %d admitted frames", self._admitted)
+        if admitted := self.admitted:
+            logger.info("finishing %d admitted frames", admitted)
         await self._idle.wait()
-        self._pool.shutdown()
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()

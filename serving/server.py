@@ -8,7 +8,9 @@ from collections.abc import Callable
 import uvicorn
 from starlette.applications import Starlette
 
+from endolink.serving.logs import Format, JsonLines
 from endolink.serving.settings import Settings
+from endolink.serving.stream import MAX_FRAME_BYTES
 
 
 class Server(uvicorn.Server):
@@ -43,17 +45,27 @@ def make_server(app: Starlette, settings: Settings, on_listening: Callable[[int]
             server_header=False,
             # Nobody is believed about who they are; nothing here asks.
             proxy_headers=False,
+            # A viewer that looks at stills keeps its connection between two of them.
+            timeout_keep_alive=75,
             timeout_graceful_shutdown=settings.shutdown_grace,
+            ws="websockets-sansio",
+            # The stream itself says what is too large; beyond this the connection ends (1009).
+            ws_max_size=2 * MAX_FRAME_BYTES,
+            # A JPEG does not compress, and a verdict fits into a packet or two as it is.
+            ws_per_message_deflate=False,
         ),
         on_listening,
     )
 
 
-def log_to_stderr(level: str) -> None:
+def log_to_stderr(level: str, form: Format = "text") -> None:
     """Write the service's and the server's log to standard error, one line an event."""
-    logging.basicConfig(
-        level=level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
-    )
+    handler = logging.StreamHandler()
+    if form == "json":
+        handler.setFormatter(JsonLines())
+    else:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     if level == "info":
         # That it started is said on standard output, with more use.
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from endolink.serving.intake import Intake
+from endolink.serving.metrics import Metrics
 from endolink.serving.models import Models
 from endolink.serving.scheduler import Scheduler
 from endolink.serving.settings import Settings
@@ -14,3 +16,5 @@ class Service:
     settings: Settings
     models: Models
     scheduler: Scheduler
+    intake: Intake
+    metrics: Metrics

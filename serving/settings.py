@@ -53,6 +53,23 @@ class Settings(BaseSettings):
         ge=0,
         description="Frames that may wait for a free worker; one more is refused with 503.",
     )
+    streams: int = Field(
+        64,
+        ge=0,
+        description="Live streams that may go on at a time; one more is refused, and told when to "
+        "ask again.",
+    )
+    uploads: int = Field(
+        256, ge=1, description="Requests whose bodies may be in memory, or on their way, at once."
+    )
+    upload_bytes: int = Field(
+        256 * 2**20, ge=1024, description="The most bytes that those bodies may have together."
+    )
+    upload_seconds: float = Field(
+        30, gt=0, description="Seconds that a body may take to arrive; then it is refused with 408."
+    )
+    batch_frames: int = Field(64, ge=1, description="The most frames of one batch.")
+    batch_bytes: int = Field(64 * 2**20, ge=1024, description="The most bytes of one batch.")
     shutdown_grace: int = Field(
         30, ge=0, description="Seconds that admitted frames have to finish after a SIGTERM."
     )

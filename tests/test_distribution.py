@@ -46,6 +46,7 @@ def test_the_wheel_holds_what_the_demo_needs(wheel: zipfile.ZipFile) -> None:
     for name in ("frames/polyp-sessile.jpg", "truth.json", "clip.webm"):
         assert f"endolink/sample_data/{name}" in names
     assert "endolink/py.typed" in names
+    assert "endolink/serving/viewer/endolink-client.js" in names
 
 
 def test_the_wheel_says_its_licence_and_program(wheel: zipfile.ZipFile) -> None:
@@ -54,7 +55,8 @@ def test_the_wheel_says_its_licence_and_program(wheel: zipfile.ZipFile) -> None:
     }
     metadata = Parser().parsestr(wheel.read(f"{info}/METADATA").decode())
     assert metadata["License-Expression"] == "Apache-2.0"
-    assert set(metadata.get_all("Provides-Extra") or []) == {"training", "archive", "ray", "dev"}
+    extras = {"training", "archive", "ray", "client", "dev"}
+    assert set(metadata.get_all("Provides-Extra") or []) == extras
     points = wheel.read(f"{info}/entry_points.txt").decode()
     assert "endolink = endolink.model.command:main" in points
     assert "[endolink.commands]" in points

@@ -1,5 +1,7 @@
-"""A request's body: bounded while it is read, and the one frame that it holds."""
+"""A request's body: bounded while it is read, and the frames that it holds."""
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from email.message import Message
 
@@ -13,6 +15,7 @@ from endolink.model.errors import (
     MediaTypeUnsupported,
     RequestInvalid,
     RequestTooLarge,
+    UploadTooSlow,
 )
 
 # What a form's boundaries and headers may take beside the frame, in bytes.
@@ -22,6 +25,7 @@ _FORM_ALLOWANCE = 16 * 1024
 _NO_CLAIM = frozenset({"", "application/octet-stream", "application/x-www-form-urlencoded"})
 _FORM = "multipart/form-data"
 _ONE_FILE = "A form has exactly one part, the frame as a file; options go into the query."
+_ONLY_FILES = "A form has files and nothing else, one a frame; options go into the query."
 
 
 @dataclass(frozen=True)
@@ -32,28 +36,53 @@ class Upload:
     declared: str | None
 
 
-async def read(request: Request, max_bytes: int) -> bytes:
-    """Read the body of `request`, and stop as soon as it is too long for a frame of `max_bytes`.
+def promised(request: Request, max_bytes: int) -> int:
+    """Say how many bytes the body of `request` will have; without a promise, as many as may be.
+
+    Raises
+    ------
+    FrameTooLarge, RequestTooLarge
+        It says that it will be too long for `max_bytes` of picture.
+    """
+    limit, form = _limit(request, max_bytes)
+    length = request.headers.get("content-length", "")
+    if not length.isdecimal():
+        return limit
+    if int(length) > limit:
+        raise _too_long(limit, form=form)
+    return int(length)
+
+
+async def read(request: Request, max_bytes: int, *, seconds: float | None = None) -> bytes:
+    """Read the body of `request`, and stop as soon as it is too long for `max_bytes` of picture.
 
     Raises
     ------
     FrameTooLarge, RequestTooLarge
         The body is longer, or says that it will be.
-    MediaTypeUnsupported
-        Its media type is neither an image's nor a form's.
+    UploadTooSlow
+        It has not come to its end within `seconds`.
     """
-    form = _media_type(request.headers.get("content-type", "")) == _FORM
-    limit = max_bytes + _FORM_ALLOWANCE if form else max_bytes
-    promised = request.headers.get("content-length", "")
-    if promised.isdecimal() and int(promised) > limit:
-        raise _too_long(limit, form=form)
+    promised(request, max_bytes)
+    limit, form = _limit(request, max_bytes)
     chunks, length = [], 0
-    async for chunk in request.stream():
-        length += len(chunk)
-        if length > limit:
-            raise _too_long(limit, form=form)
-        chunks.append(chunk)
+    try:
+        async with asyncio.timeout(seconds):
+            async for chunk in request.stream():
+                length += len(chunk)
+                if length > limit:
+                    raise _too_long(limit, form=form)
+                chunks.append(chunk)
+    except TimeoutError:
+        raise UploadTooSlow(
+            f"The body may take at most {seconds:g} s to arrive; send a smaller picture."
+        ) from None
     return b"".join(chunks)
+
+
+def _limit(request: Request, max_bytes: int) -> tuple[int, bool]:
+    form = _media_type(request.headers.get("content-type", "")) == _FORM
+    return (max_bytes + _FORM_ALLOWANCE if form else max_bytes), form
 
 
 def unpack(body: bytes, content_type: str, max_bytes: int) -> Upload:
@@ -61,15 +90,41 @@ def unpack(body: bytes, content_type: str, max_bytes: int) -> Upload:
 
     Raises
     ------
-    FrameEmpty, FrameTooLarge
-        The frame has no bytes, or more than `max_bytes`.
-    MediaTypeUnsupported
-        The content type, or that of the form's file, is not an image's.
+    FrameEmpty, FrameTooLarge, MediaTypeUnsupported
+        As `claim` does.
     RequestInvalid
         The form breaks RFC 7578's rules, or is not exactly one file.
     """
     if _media_type(content_type) == _FORM:
-        body, content_type = _only_file(body, content_type)
+        ((body, content_type),) = _files(body, content_type, 1)
+    return claim(body, content_type, max_bytes)
+
+
+def unpack_all(body: bytes, content_type: str, most: int) -> Sequence[tuple[bytes, str]]:
+    """Take the files out of a form, `most` at most: each one's bytes and its content type.
+
+    Raises
+    ------
+    MediaTypeUnsupported
+        It is no form.
+    RequestInvalid
+        It breaks RFC 7578's rules, or holds no file, something else, or too many.
+    """
+    if _media_type(content_type) != _FORM:
+        raise MediaTypeUnsupported("Send the frames as the files of a multipart/form-data form.")
+    return _files(body, content_type, most)
+
+
+def claim(body: bytes, content_type: str, max_bytes: int) -> Upload:
+    """Hold one frame's bytes, and its media type, to the rules.
+
+    Raises
+    ------
+    FrameEmpty, FrameTooLarge
+        The frame has no bytes, or more than `max_bytes`.
+    MediaTypeUnsupported
+        The media type is not an image's.
+    """
     if not body:
         raise FrameEmpty("The request has no body; send the image's bytes as the body.")
     if len(body) > max_bytes:
@@ -102,7 +157,8 @@ def _too_long(limit: int, *, form: bool) -> FrameTooLarge | RequestTooLarge:
 class _Parts:
     """Collects the headers and the bytes of a form's parts as the parser meets them."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self._most = most
         self.parts: list[tuple[dict[str, str], bytearray]] = []
         self._field = bytearray()
         self._value = bytearray()
@@ -124,8 +180,10 @@ class _Parts:
         parser.finalize()
 
     def _begin(self) -> None:
-        if self.parts:
-            raise RequestInvalid(_ONE_FILE)
+        if len(self.parts) == self._most:
+            raise RequestInvalid(
+                _ONE_FILE if self._most == 1 else f"A form may have at most {self._most} files."
+            )
         self.parts.append(({}, bytearray()))
 
     def _header(self) -> None:
@@ -137,8 +195,8 @@ class _Parts:
         self.ended = True
 
 
-def _only_file(body: bytes, content_type: str) -> tuple[bytes, str]:
-    """Give the bytes and the content type of the form's one file; its name is not looked at."""
+def _files(body: bytes, content_type: str, most: int) -> list[tuple[bytes, str]]:
+    """Give the bytes and the content type of each file of a form; no name is looked at."""
     # Not Starlette's own form parser: it writes larger files to the disk, where a patient's
     # picture has no business to be.
     header = Message()
@@ -146,17 +204,16 @@ def _only_file(body: bytes, content_type: str) -> tuple[bytes, str]:
     boundary = header.get_param("boundary")
     if not isinstance(boundary, str) or not boundary:
         raise RequestInvalid("The form's content type names no boundary.")
-    form = _Parts()
+    form = _Parts(most)
     try:
         form.parse(body, boundary.encode("latin-1"))
     except (FormParserError, UnicodeEncodeError):
         raise RequestInvalid("The form is damaged.") from None
     if not form.ended:
         raise RequestInvalid("The form ends before its last boundary.")
-    if not form.parts or not _is_file(form.parts[0][0]):
-        raise RequestInvalid(_ONE_FILE)
-    headers, image = form.parts[0]
-    return bytes(image), headers.get("content-type", "")
+    if not form.parts or not all(_is_file(headers) for headers, _ in form.parts):
+        raise RequestInvalid(_ONE_FILE if most == 1 else _ONLY_FILES)
+    return [(bytes(image), headers.get("content-type", "")) for headers, image in form.parts]
 
 
 def _is_file(headers: dict[str, str]) -> bool:

@@ -7,8 +7,13 @@ BASE = "http://127.0.0.1:8000"
 FRAMES = (
     f"curl -sS --data-binary @frame.jpg '{BASE}/v1/frames'",
     f"curl -sS --data-binary @frame.jpg '{BASE}/v1/frames?explain=box&sequence=17'",
-    f"curl -sS -F frame=@frame.jpg '{BASE}/v1/frames'",
+    f"curl -sS --data-binary @frame.jpg '{BASE}/v1/frames?deadline_ms=1000'",
+    f"curl -sS -F frame=@frame.jpg '{BASE}/v1/frames?explain=heatmap'",
 )
+BATCH = (f"curl -sS -F frame=@frame.jpg -F frame=@frame.jpg '{BASE}/v1/frames:batch'",)
+METRICS = (f"curl -sS '{BASE}/metrics'",)
+RELOAD = (f"curl -sS -X POST '{BASE}/v1/models:reload'",)
+ACTIVATE = (f"curl -sS -X POST '{BASE}/v1/models:activate?model=colonoscopy&version=1.0.0'",)
 MODELS = (f"curl -sS '{BASE}/v1/models'",)
 HEALTHZ = (f"curl -sS '{BASE}/healthz'",)
 READYZ = (f"curl -sS '{BASE}/readyz'",)

@@ -1,16 +1,20 @@
-"""`/v1/frames`: one frame in, its verdict out."""
+"""`/v1/frames`: one frame in, its verdict out; and the same for several at once."""
 
-from dataclasses import replace
+import asyncio
 from time import perf_counter
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from endolink.model.verdict import VERDICT_JSON, Verdict
-from endolink.serving.http import body, examples
-from endolink.serving.http.options import FrameOptions
-from endolink.serving.http.resource import Resource, service_of
+from endolink.model.errors import EndoLinkError
+from endolink.model.verdict import ExplainedVerdict, Timing, Verdict, to_json
+from endolink.serving.http import body, examples, problems
+from endolink.serving.http.options import BatchOptions, FrameOptions
+from endolink.serving.http.resource import Resource, client_of, service_of, while_connected
+from endolink.serving.road import walk
+from endolink.serving.scheduler import Turn
 
 _IMAGE: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 _REQUEST_BODY: dict[str, Any] = {
@@ -30,6 +34,46 @@ _REQUEST_BODY: dict[str, Any] = {
         },
     },
 }
+_BATCH_BODY: dict[str, Any] = {
+    "required": True,
+    "description": "A form with one file for each frame; their names are not looked at.",
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "properties": {
+                    "frame": {"type": "array", "items": {"type": "string", "format": "binary"}}
+                },
+                "required": ["frame"],
+            }
+        },
+    },
+}
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FrameFault(_Closed):
+    """Why one frame of several has no verdict."""
+
+    code: str = Field(description="The kind of problem for programs: stable, as of a lone frame.")
+    title: str
+    detail: str = Field(description="What was wrong with this frame and what to do.")
+
+
+class BatchItem(_Closed):
+    """What there is to say of one frame: a verdict, or why there is none."""
+
+    verdict: Verdict | ExplainedVerdict | None = None
+    error: FrameFault | None = None
+
+
+class Batch(_Closed):
+    """One item for each frame, in the order in which they were sent."""
+
+    frames: list[BatchItem]
 
 
 async def judge_frame(request: Request) -> Response:
@@ -38,34 +82,124 @@ async def judge_frame(request: Request) -> Response:
     All findings of the model are listed with a calibrated probability each; `present` says whether
     it reaches the finding's operating point. `usable` and `familiar` inform about the picture and
     never silence a finding. Nothing that is sent is kept.
+
+    Interactive frames go strictly before `bulk` ones, and clients of one lane have their turns one
+    after the other; a proxy that speaks for several tells them apart by a header `X-Client-Id`.
+    Too much work is refused at once with 503 and when to return. Whoever closes the connection
+    takes the frame's work with it.
     """
+    arrived = perf_counter()
     service = service_of(request)
     options = FrameOptions.read(request.query_params)
-    classifier = service.models.get(options.model)
+    classifier = service.models.get(options.model, options.version)
     max_bytes = classifier.limits.max_bytes
-    service.scheduler.knock()
-    data = await body.read(request, max_bytes)
+    lane, client = options.priority, client_of(request)
+    deadline = options.deadline(arrived)
+    scheduler = service.scheduler
+    scheduler.knock(lane=lane, client=client, deadline=deadline)
     content_type = request.headers.get("content-type", "")
 
-    def job(queued: float) -> tuple[str, bytes]:
-        started = perf_counter()
-        upload = body.unpack(data, content_type, max_bytes)
-        prepared = classifier.prepare(
-            upload.image,
-            declared=upload.declared,
-            captured_at=options.captured_at,
-            sequence=options.sequence,
-        )
-        (verdict,) = classifier.judge([prepared], explain=options.explain)
-        total = queued + (perf_counter() - started) * 1000
-        timing = replace(verdict.timing_ms, queue=round(queued, 3), total=round(total, 3))
-        return verdict.request_id, VERDICT_JSON.dump_json(replace(verdict, timing_ms=timing))
+    with service.intake.hold(
+        body.promised(request, max_bytes), retry_after=scheduler.retry_after(lane)
+    ):
+        data = await body.read(request, max_bytes, seconds=service.settings.upload_seconds)
 
-    request_id, verdict = await service.scheduler.run(job)
+        def job(turn: Turn) -> tuple[Verdict, bytes]:
+            upload = body.unpack(data, content_type, max_bytes)
+            verdict = walk(
+                turn,
+                classifier,
+                upload.image,
+                declared=upload.declared,
+                captured_at=options.captured_at,
+                sequence=options.sequence,
+                explain=options.explain,
+            )
+            return verdict, to_json(verdict)
+
+        verdict, written = await while_connected(
+            request, scheduler.run(job, lane=lane, client=client, deadline=deadline)
+        )
     return Response(
-        verdict,
+        written,
         media_type="application/json",
-        headers={"X-Request-Id": request_id, "Cache-Control": "no-store"},
+        headers={
+            "X-Request-Id": verdict.request_id,
+            "Cache-Control": "no-store",
+            "Server-Timing": server_timing(verdict.timing_ms),
+        },
+    )
+
+
+def server_timing(timing: Timing) -> str:
+    """Write what a verdict took as the header `Server-Timing` has it (W3C), in milliseconds."""
+    stages = ("queue", timing.queue), ("decode", timing.decode), ("inference", timing.inference)
+    return ", ".join(f"{name};dur={spent:.1f}" for name, spent in stages)
+
+
+async def judge_frames(request: Request) -> Response:
+    """Judge several frames, and answer for each in their order.
+
+    A frame that cannot be judged has an `error` with the code that it would have alone, and the
+    others go on. Their `sequence` counts from 0. They are `bulk` unless `priority` says otherwise,
+    have their turns one by one, and share the deadline: a frame that would begin later is told so.
+    """
+    arrived = perf_counter()
+    service = service_of(request)
+    settings, scheduler = service.settings, service.scheduler
+    options = BatchOptions.read(request.query_params)
+    classifier = service.models.get(options.model, options.version)
+    lane, client = options.priority, client_of(request)
+    deadline = options.deadline(arrived)
+    scheduler.knock(lane=lane, client=client, deadline=deadline)
+    content_type = request.headers.get("content-type", "")
+    # As many as can be judged at a time: the rest of a batch does not fill the queue.
+    turns = asyncio.Semaphore(scheduler.workers)
+
+    async def judge(sequence: int, data: bytes, content_type: str) -> BatchItem:
+        def job(turn: Turn) -> Verdict:
+            upload = body.claim(data, content_type, classifier.limits.max_bytes)
+            return walk(
+                turn,
+                classifier,
+                upload.image,
+                declared=upload.declared,
+                sequence=sequence,
+                explain=options.explain,
+            )
+
+        try:
+            async with turns:
+                return BatchItem(
+                    verdict=await scheduler.run(job, lane=lane, client=client, deadline=deadline)
+                )
+        except EndoLinkError as error:
+            if problems.status_of(type(error)) == 500:
+                raise
+            fault = FrameFault(code=error.code, title=error.title, detail=error.detail)
+            return BatchItem(error=fault)
+
+    async def judge_all(data: bytes) -> list[BatchItem]:
+        files = await scheduler.run(
+            lambda _: body.unpack_all(data, content_type, settings.batch_frames),
+            lane=lane,
+            client=client,
+            deadline=deadline,
+        )
+        service.metrics.batch(len(files))
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(judge(i, *file)) for i, file in enumerate(files)]
+        return [task.result() for task in tasks]
+
+    with service.intake.hold(
+        body.promised(request, settings.batch_bytes), retry_after=scheduler.retry_after(lane)
+    ):
+        data = await body.read(request, settings.batch_bytes, seconds=settings.upload_seconds)
+        items = await while_connected(request, judge_all(data))
+    return Response(
+        Batch(frames=items).model_dump_json(exclude_unset=True),
+        media_type="application/json",
+        headers={"Cache-Control": "no-store"},
     )
 
 
@@ -75,10 +209,20 @@ RESOURCES = (
         "/v1/frames",
         "Judge one frame",
         judge_frame,
-        Verdict,
+        Verdict | ExplainedVerdict,
         examples.FRAMES,
         query=FrameOptions,
         body=_REQUEST_BODY,
         example=examples.VERDICT,
+    ),
+    Resource(
+        "POST",
+        "/v1/frames:batch",
+        "Judge several frames",
+        judge_frames,
+        Batch,
+        examples.BATCH,
+        query=BatchOptions,
+        body=_BATCH_BODY,
     ),
 )

@@ -48,7 +48,7 @@ def _operation(resource: Resource, schema: Any) -> dict[str, Any]:
         "operationId": resource.answer.__name__,
         "x-codeSamples": [{"lang": "shell", "source": command} for command in resource.commands],
         "responses": {
-            "200": {"description": "Answered.", "content": {"application/json": answer}},
+            "200": {"description": "Answered.", "content": {resource.media_type: answer}},
             "default": {
                 "description": "A problem, with a stable code.",
                 "content": {

@@ -1,34 +1,22 @@
 """What a client may ask for, and may say of its frame, in the query."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from endolink.model.classifier import Explain
 from endolink.model.errors import RequestInvalid
+from endolink.serving.waiting import Lane
 
 
-class FrameOptions(BaseModel):
-    """The query of a request that brings one frame."""
+class Query(BaseModel):
+    """A request's query: options that are known, with values that are allowed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    explain: Explain = Field(
-        "none", description="`box` also says where each finding that is present was seen."
-    )
-    model: str | None = Field(
-        None, description="Which model judges, by name; `/v1/models` lists them."
-    )
-    captured_at: AwareDatetime | None = Field(
-        None, description="When the frame was captured (RFC 3339, with an offset); given back."
-    )
-    sequence: int | None = Field(
-        None, ge=0, lt=2**63, description="The frame's number in its stream; given back."
-    )
-
     @classmethod
-    def read(cls, query: Mapping[str, str]) -> "FrameOptions":
+    def read(cls, query: Mapping[str, str]) -> Self:
         """Read the options out of a query.
 
         Raises
@@ -38,15 +26,67 @@ class FrameOptions(BaseModel):
             and the rule, never what was sent.
         """
         try:
-            return cls.model_validate(dict(query)) if query else _DEFAULT
+            return cls.model_validate(dict(query))
         except ValidationError as error:
-            raise RequestInvalid("; ".join(map(_say, error.errors()))) from None
+            known = ", ".join(cls.model_fields)
+            raise RequestInvalid(
+                "; ".join(_say(fault, known) for fault in error.errors())
+            ) from None
 
 
-_DEFAULT = FrameOptions()
+class _Options(Query):
+    """What is common to every query that asks for verdicts."""
+
+    explain: Explain = Field(
+        "none",
+        description="`box` also says where each finding that is present was seen; `heatmap` adds, "
+        "beside the verdict's own fields, `heatmaps`: for each such finding a small grey PNG "
+        "(base64) to lay over a box of the frame, white where most speaks for it.",
+    )
+    model: str | None = Field(
+        None, description="Which model judges, by name; `/v1/models` lists them."
+    )
+    version: str | None = Field(
+        None, description="Which version of it; by default the one that is active."
+    )
+    deadline_ms: float | None = Field(
+        None,
+        gt=0,
+        le=600_000,
+        description="For how long the verdict is of use, in milliseconds from the request's "
+        "arrival: work that would begin later is not done, and answered with 504.",
+    )
+
+    def deadline(self, arrived: float) -> float | None:
+        """Give the instant until which the verdict is of use, on the clock of `arrived`, in s."""
+        return None if self.deadline_ms is None else arrived + self.deadline_ms / 1000
 
 
-def _say(fault: Mapping[str, Any]) -> str:
+_PRIORITY = (
+    "`bulk` is judged only while nothing interactive waits: for archives, and whatever nobody "
+    "looks at now."
+)
+
+
+class FrameOptions(_Options):
+    """The query of a request that brings one frame."""
+
+    priority: Lane = Field("interactive", description=_PRIORITY)
+    captured_at: AwareDatetime | None = Field(
+        None, description="When the frame was captured (RFC 3339, with an offset); given back."
+    )
+    sequence: int | None = Field(
+        None, ge=0, lt=2**63, description="The frame's number in its stream; given back."
+    )
+
+
+class BatchOptions(_Options):
+    """The query of a request that brings several frames."""
+
+    priority: Lane = Field("bulk", description=_PRIORITY)
+
+
+def _say(fault: Mapping[str, Any], known: str) -> str:
     if fault["type"] == "extra_forbidden":
-        return f"the query has an unknown option; known are {', '.join(FrameOptions.model_fields)}"
+        return f"the query has an unknown option; known are {known}"
     return f"query.{fault['loc'][0]}: {fault['msg']}"

@@ -19,6 +19,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ulid import ULID
 
 from endolink.model import errors
+from endolink.serving.logs import log
+from endolink.serving.service import Service
 
 logger = logging.getLogger(__name__)
 
@@ -36,10 +38,15 @@ STATUS: Mapping[type[errors.EndoLinkError], int] = {
     errors.FrameMislabelled: 415,
     errors.RequestInvalid: 422,
     errors.RequestTooLarge: 413,
+    errors.UploadTooSlow: 408,
     errors.MediaTypeUnsupported: 415,
     errors.ModelUnknown: 404,
     errors.Overloaded: 503,
+    errors.NotAllowed: 403,
+    errors.ModelChangeRefused: 409,
     errors.ShuttingDown: 503,
+    # As google.rpc.Code maps DEADLINE_EXCEEDED; 503 would ask for the same, old frame again.
+    errors.DeadlineExceeded: 504,
 }
 
 # nginx's status for a client that went away; nobody is left to read it.
@@ -57,6 +64,9 @@ class Problem(BaseModel):
     detail: str = Field(description="What was wrong with this request and what to do.")
     code: str = Field(description="The kind of problem for programs: stable.")
     instance: str = Field(description="This occurrence; the service's log has it, too.")
+    error: str | None = Field(
+        None, description="The detail again, where Open Inference Protocol's clients look for it."
+    )
     retry_after: float | None = Field(
         None,
         description="When it is worth trying again, in seconds; only when the service is busy.",
@@ -101,6 +111,7 @@ def _answer(
     *,
     retry_after: float | None = None,
     headers: Mapping[str, str] | None = None,
+    path: str = "",
 ) -> Response:
     name = request_id()
     problem = Problem(
@@ -110,6 +121,7 @@ def _answer(
         detail=detail,
         code=code,
         instance=f"urn:ulid:{name}",
+        error=detail if path.startswith("/v2") else None,
         retry_after=retry_after,
     )
     response = Response(
@@ -120,27 +132,48 @@ def _answer(
     )
     if retry_after is not None:
         response.headers["Retry-After"] = str(max(1, math.ceil(retry_after)))
-    logger.info("refused request=%s status=%d code=%s", name, status, code)
+    log(logger, logging.INFO, "refused", request=name, status=status, code=code)
     return response
 
 
-async def _endolink_error(_request: Request, error: Exception) -> Response:
+async def _endolink_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.EndoLinkError)
+    _count(request.scope, error.code)
     status = status_of(type(error))
     if status == 500:
         return _unexpected(error)
     retry_after = error.retry_after if isinstance(error, errors.Overloaded) else None
-    return _answer(status, error.code, error.title, error.detail, retry_after=retry_after)
+    return _answer(
+        status,
+        error.code,
+        error.title,
+        error.detail,
+        retry_after=retry_after,
+        path=request.url.path,
+    )
 
 
-async def _http_exception(_request: Request, error: Exception) -> Response:
+def _count(scope: Scope, code: str) -> None:
+    service: Service = scope["app"].state.service
+    service.metrics.refused(code)
+
+
+async def _http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
     detail = {
         HTTPStatus.NOT_FOUND: "Nothing is served at this path; /docs lists what is.",
         HTTPStatus.METHOD_NOT_ALLOWED: "This path is not served for this method; see /docs.",
     }.get(status, status.description)
-    return _answer(status, _code_of(status), status.phrase, detail, headers=error.headers)
+    _count(request.scope, _code_of(status))
+    return _answer(
+        status,
+        _code_of(status),
+        status.phrase,
+        detail,
+        headers=error.headers,
+        path=request.url.path,
+    )
 
 
 async def _client_left(_request: Request, _error: Exception) -> Response:
@@ -155,11 +188,13 @@ def _unexpected(error: Exception) -> Response:
         "This is a fault of the service, not of the request; its log says more on this instance.",
     )
     # The traceback's lines of code, and no exception's text: that may quote the input.
-    logger.error(
-        "failed request=%s error=%s\n%s",
-        response.headers["X-Request-Id"],
-        type(error).__name__,
-        _where(error),
+    log(
+        logger,
+        logging.ERROR,
+        "failed",
+        request=response.headers["X-Request-Id"],
+        error=type(error).__name__,
+        where=_where(error),
     )
     return response
 
@@ -207,6 +242,7 @@ class _LastResort:
         try:
             await self._app(scope, receive, watch)
         except Exception as error:  # noqa: BLE001 - that is what it is for
+            _count(scope, "internal")
             response = _unexpected(error)
             if not started:
                 await response(scope, receive, send)

@@ -1,16 +1,27 @@
 """One resource of the service: what answers, and what its documentation says."""
 
+import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+import ipaddress
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from endolink.model.errors import NotAllowed
 from endolink.serving.service import Service
+
+T = TypeVar("T")
+
+# A client that sits behind others' proxy may say which one it is; no longer name is of use.
+_CLIENT_HEADER = "x-client-id"
+_CLIENT_LENGTH = 128
+# What proxies and browsers add: neither is somebody at the machine's own shell.
+_FROM_ELSEWHERE = {"forwarded", "x-forwarded-for", "via", "origin", "referer"}
 
 
 @dataclass(frozen=True)
@@ -30,6 +41,7 @@ class Resource:
     query: type[BaseModel] | None = None
     body: Mapping[str, Any] | None = None
     example: Mapping[str, Any] | None = None
+    media_type: str = "application/json"
 
     @property
     def description(self) -> str:
@@ -46,6 +58,58 @@ def service_of(request: Request) -> Service:
     """Give the service that `request` came to."""
     service: Service = request.app.state.service
     return service
+
+
+def local_only(request: Request) -> None:
+    """Let nobody through but a program on this machine that speaks to the service itself.
+
+    Raises
+    ------
+    NotAllowed
+        The request comes from elsewhere, through a proxy, or out of a web page.
+    """
+    host = request.client.host if request.client else ""
+    try:
+        here = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        here = False
+    if not here or _FROM_ELSEWHERE & set(request.headers):
+        raise NotAllowed("Models are changed from the service's own machine, without a proxy.")
+
+
+def client_of(request: Request) -> str:
+    """Tell one client from another, for the sake of fairness only: nobody's identity is checked.
+
+    The header `X-Client-Id`, or the address that the connection comes from.
+    """
+    named = request.headers.get(_CLIENT_HEADER)
+    if named is not None:
+        return f"id {named[:_CLIENT_LENGTH]}"
+    return request.client.host if request.client else ""
+
+
+async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """Await `work`, and cancel it as soon as the client has closed the connection.
+
+    The body of `request` must have been read to its end.
+
+    Raises
+    ------
+    ClientDisconnect
+        The client has gone.
+    """
+    task = asyncio.ensure_future(work)
+    # After the body, the only thing left to receive is that the client has gone.
+    watch = asyncio.ensure_future(request.receive())
+    watch.add_done_callback(lambda _: task.cancel())
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if watch.done():
+            raise ClientDisconnect from None
+        raise
+    finally:
+        watch.cancel()
 
 
 def answer_json(model: BaseModel) -> Response:

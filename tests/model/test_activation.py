@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from endolink.model.activation import bound
+from endolink.model.activation import bound, shade
 from endolink.model.frame import Frame
 from endolink.model.preprocess import Placement
+from endolink.model.view import View
 
 
 def _frame(width: int, height: int, scale: int = 1) -> Frame:
@@ -46,3 +47,25 @@ def test_it_never_leaves_the_frame() -> None:
         x0, y0, x1, y1 = bound(activation, Placement(-40, -10, 0.7), 224, _frame(200, 100))
         assert 0 <= x0 < x1 <= 200
         assert 0 <= y0 < y1 <= 100
+
+
+def test_a_heatmap_covers_the_view_and_peaks_where_the_map_does() -> None:
+    activation = np.zeros((7, 7), np.float32)
+    activation[3, 5] = 4.0
+    # A view of 112 × 84 at (10, 20) of a frame decoded at 1/4, enlarged twofold: 224 × 168.
+    view = View((10, 20, 122, 104), np.ones((120, 160), np.bool_))
+    frame = _frame(640, 480, scale=4)
+    shades, box = shade(activation, Placement(10, 20 - 14, 2.0), 224, view, frame)
+    assert box == (40, 80, 488, 416)
+    assert shades.shape == (168 // 4, 224 // 4)
+    assert (shades.dtype, shades.min(), shades.max()) == (np.uint8, 0, 255)
+    y, x = np.unravel_index(int(shades.argmax()), shades.shape)
+    assert x == pytest.approx(5.5 * 8, abs=2)
+    assert y == pytest.approx(3.5 * 8 - 28 / 4, abs=2)
+
+
+def test_a_flat_map_shades_nothing() -> None:
+    view = View((0, 0, 224, 224), np.ones((224, 224), np.bool_))
+    flat = np.full((7, 7), 3.0, np.float32)
+    shades, _ = shade(flat, Placement(0, 0, 1.0), 224, view, _frame(224, 224))
+    assert not shades.any()

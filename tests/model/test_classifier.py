@@ -169,3 +169,10 @@ def test_a_frame_from_memory_needs_no_bytes(classifier: Classifier) -> None:
     size = classifier.bundle.manifest.preprocess.size
     assert item.tensor.shape == (3, size, size)
     assert item.frame.sha256 == "0" * 64
+
+
+def test_what_can_be_found_and_from_where_on_is_told(classifier: Classifier) -> None:
+    manifest = classifier.bundle.manifest
+    assert tuple(known.code for known in classifier.findings) == manifest.findings
+    points = manifest.variant("fp32").operating_points
+    assert classifier.thresholds == {point.code: point.threshold for point in points}

@@ -1,8 +1,11 @@
+import gc
+import shutil
+import weakref
 from pathlib import Path
 
 import pytest
 
-from endolink.model.errors import BundleInvalid, BundleMissing, ModelUnknown
+from endolink.model.errors import BundleInvalid, BundleMissing, BundleTampered, ModelUnknown
 from endolink.serving.models import Models
 from endolink.serving.settings import Settings
 from tests.bundles import tiny_bundle
@@ -15,11 +18,23 @@ def test_models_are_found_by_name_and_the_first_is_the_default(tmp_path: Path) -
     assert models.get(None).identity.name == "first"
     assert models.get("second").identity.name == "second"
     assert [model.identity.name for model in models] == ["first", "second"]
-    with pytest.raises(ModelUnknown, match="first, second"):
+    with pytest.raises(ModelUnknown, match=r"first 0\.1\.0, second"):
         models.get("third")
 
 
-def test_two_models_of_one_name_are_refused(tmp_path: Path) -> None:
+def test_versions_of_one_name_are_served_at_once_and_the_first_is_active(tmp_path: Path) -> None:
+    new = tiny_bundle(tmp_path / "new", version="2.0.0", seed=1)
+    old = tiny_bundle(tmp_path / "old", version="1.0.0")
+    models = Models.open(Settings(bundles=(new, old), provider="cpu"))
+    assert models.names == ("tiny",)
+    assert models.get("tiny").identity.version == "2.0.0"
+    assert models.get("tiny", "1.0.0").identity.version == "1.0.0"
+    assert [models.is_active(model) for model in models] == [True, False]
+    with pytest.raises(ModelUnknown):
+        models.get("tiny", "3.0.0")
+
+
+def test_two_models_of_one_name_and_version_are_refused(tmp_path: Path) -> None:
     paths = [tiny_bundle(tmp_path / folder, name="same") for folder in ("a", "b")]
     with pytest.raises(BundleInvalid, match="same"):
         Models.open(Settings(bundles=tuple(paths), provider="cpu"))
@@ -30,6 +45,53 @@ def test_a_missing_bundle_is_refused(tmp_path: Path) -> None:
         Models.open(Settings(bundles=(tmp_path / "nowhere",)))
 
 
-def test_a_service_without_a_model_is_not_made() -> None:
-    with pytest.raises(ValueError, match="at least one"):
-        Models({})
+def replace(folder: Path, **parts: str | int) -> None:
+    shutil.rmtree(folder)
+    tiny_bundle(folder, **parts)  # type: ignore[arg-type]
+
+
+def test_a_new_version_takes_over_and_gives_back(tmp_path: Path) -> None:
+    folder = tiny_bundle(tmp_path / "tiny", version="1.0.0")
+    models = Models.open(Settings(bundles=(folder,), provider="cpu"))
+    first = models.get("tiny")
+    models.reload()
+    assert models.get("tiny") is first
+    replace(folder, version="1.1.0", seed=1)
+    models.reload()
+    assert models.get("tiny").identity.version == "1.1.0"
+    assert models.get("tiny", "1.0.0") is first
+    models.activate("tiny", "1.0.0")
+    assert models.get("tiny") is first
+    with pytest.raises(ModelUnknown):
+        models.activate("tiny", "9.9.9")
+    assert models.get() is first
+
+
+def test_what_was_replaced_twice_is_let_go(tmp_path: Path) -> None:
+    folder = tiny_bundle(tmp_path / "tiny", version="1.0.0")
+    models = Models.open(Settings(bundles=(folder,), provider="cpu"))
+    first = weakref.ref(models.get("tiny"))
+    for version in ("1.1.0", "1.2.0"):
+        replace(folder, version=version)
+        models.reload()
+    gc.collect()
+    assert first() is None
+    assert [model.identity.version for model in models] == ["1.2.0", "1.1.0"]
+
+
+def test_a_change_that_fails_changes_nothing_and_is_remembered(tmp_path: Path) -> None:
+    folder = tiny_bundle(tmp_path / "tiny", version="1.0.0")
+    models = Models.open(Settings(bundles=(folder,), provider="cpu"))
+    first = models.get("tiny")
+    replace(folder, version="1.0.0", seed=2)
+    with pytest.raises(BundleInvalid, match="needs a new version"):
+        models.reload()
+    replace(folder, version="1.1.0")
+    (folder / "model.onnx").write_bytes(b"")
+    with pytest.raises(BundleTampered):
+        models.reload()
+    assert models.get("tiny") is first
+    assert models.failure == "bundle-tampered"
+    replace(folder, version="1.1.0")
+    models.reload()
+    assert models.failure is None

@@ -4,25 +4,20 @@ from time import perf_counter, sleep
 
 import pytest
 
-from endolink.model.errors import Overloaded, ShuttingDown
-from endolink.serving.scheduler import Scheduler
-
-
-def _slow(waited: float) -> float:
-    sleep(0.05)
-    return waited
-
-
-def _done_slowly(_waited: float) -> str:
-    sleep(0.03)
-    return "done"
+from endolink.model.errors import DeadlineExceeded, Overloaded, ShuttingDown
+from endolink.serving.scheduler import Scheduler, Turn
+from endolink.serving.waiting import Lane
 
 
 def test_a_job_is_given_its_wait_and_its_result_comes_back() -> None:
+    def slow(turn: Turn) -> float:
+        sleep(0.05)
+        return turn.waited_ms
+
     async def main() -> None:
         scheduler = Scheduler(workers=1, queue=1)
-        first = asyncio.create_task(scheduler.run(_slow))
-        second = asyncio.create_task(scheduler.run(lambda waited: waited))
+        first = asyncio.create_task(scheduler.run(slow))
+        second = asyncio.create_task(scheduler.run(lambda turn: turn.waited_ms))
         assert await first < 30
         assert await second >= 45
         await scheduler.drain()
@@ -90,7 +85,7 @@ def test_a_failing_job_fails_alone() -> None:
 def test_draining_finishes_what_was_admitted_and_takes_no_more() -> None:
     async def main() -> None:
         scheduler = Scheduler(workers=1, queue=4)
-        jobs = [asyncio.create_task(scheduler.run(_done_slowly))]
+        jobs = [asyncio.create_task(scheduler.run(lambda _: str(threading.Event().wait(0.03))))]
         jobs += [asyncio.create_task(scheduler.run(lambda _: "done")) for _ in range(3)]
         await asyncio.sleep(0)
         draining = asyncio.create_task(scheduler.drain())
@@ -98,7 +93,7 @@ def test_draining_finishes_what_was_admitted_and_takes_no_more() -> None:
         with pytest.raises(ShuttingDown):
             await scheduler.run(lambda _: None)
         await draining
-        assert [job.result() for job in jobs] == ["done"] * 4
+        assert [job.result() for job in jobs] == ["False", *["done"] * 3]
 
     asyncio.run(main())
 
@@ -107,3 +102,179 @@ def test_draining_finishes_what_was_admitted_and_takes_no_more() -> None:
 def test_a_scheduler_that_could_not_work_is_not_made(workers: int, queue: int) -> None:
     with pytest.raises(ValueError, match="cannot schedule"):
         Scheduler(workers=workers, queue=queue)
+
+
+def occupied(scheduler: Scheduler) -> tuple[threading.Event, list[asyncio.Task[bool]]]:
+    """Give every worker a job that lasts until the event is set."""
+    gate = threading.Event()
+    jobs = [
+        asyncio.create_task(scheduler.run(lambda _: gate.wait(5))) for _ in range(scheduler.workers)
+    ]
+    return gate, jobs
+
+
+def test_interactive_jobs_go_before_bulk_ones_and_clients_in_turn() -> None:
+    async def main() -> None:
+        scheduler = Scheduler(workers=1, queue=10)
+        gate, _ = occupied(scheduler)
+        await asyncio.sleep(0.02)
+        order: list[str] = []
+        asked: tuple[tuple[Lane, str], ...] = (
+            ("bulk", "a"),
+            ("interactive", "a"),
+            ("interactive", "a"),
+            ("interactive", "a"),
+            ("bulk", "b"),
+            ("interactive", "b"),
+        )
+        jobs = [
+            asyncio.create_task(
+                scheduler.run(
+                    lambda turn: order.append(f"{turn.lane[0]} {turn.client}"),
+                    lane=lane,
+                    client=client,
+                )
+            )
+            for lane, client in asked
+        ]
+        await asyncio.sleep(0.02)
+        gate.set()
+        await asyncio.gather(*jobs)
+        assert order == ["i a", "i b", "i a", "i a", "b a", "b b"]
+        await scheduler.drain()
+
+    asyncio.run(main())
+
+
+def test_a_full_bulk_lane_leaves_room_for_interactive_jobs() -> None:
+    async def main() -> None:
+        scheduler = Scheduler(workers=1, queue=1)
+        gate, jobs = occupied(scheduler)
+        await asyncio.sleep(0.02)
+        jobs.append(asyncio.create_task(scheduler.run(lambda _: True, lane="bulk")))
+        await asyncio.sleep(0)
+        with pytest.raises(Overloaded):
+            scheduler.knock(lane="bulk")
+        jobs.append(asyncio.create_task(scheduler.run(lambda _: True)))
+        await asyncio.sleep(0)
+        assert (scheduler.waiting("bulk"), scheduler.waiting("interactive")) == (1, 1)
+        assert scheduler.oldest_seconds("interactive") > 0
+        gate.set()
+        assert all(await asyncio.gather(*jobs))
+        assert scheduler.oldest_seconds("interactive") == 0
+        await scheduler.drain()
+
+    asyncio.run(main())
+
+
+def test_a_client_that_fills_the_queue_makes_room_for_another() -> None:
+    async def main() -> None:
+        scheduler = Scheduler(workers=1, queue=3)
+        gate, _ = occupied(scheduler)
+        await asyncio.sleep(0.02)
+        greedy = [
+            asyncio.create_task(scheduler.run(lambda _: "greedy", client="greedy"))
+            for _ in range(3)
+        ]
+        await asyncio.sleep(0)
+        modest = asyncio.create_task(scheduler.run(lambda _: "modest", client="modest"))
+        with pytest.raises(Overloaded):
+            await greedy[-1]
+        # One more would be as greedy as the other now is.
+        with pytest.raises(Overloaded):
+            scheduler.knock(client="modest")
+        gate.set()
+        assert await modest == "modest"
+        assert [await job for job in greedy[:2]] == ["greedy"] * 2
+        await scheduler.drain()
+
+    asyncio.run(main())
+
+
+def test_a_deadline_is_kept_at_the_door_in_the_queue_and_on_the_worker() -> None:
+    async def main() -> None:
+        scheduler = Scheduler(workers=1, queue=40)
+        now = perf_counter()
+        with pytest.raises(DeadlineExceeded, match="admitted"):
+            scheduler.knock(deadline=now)
+        # While a worker is free, no estimate refuses anybody.
+        scheduler.knock(deadline=perf_counter() + 0.001)
+        gate, _ = occupied(scheduler)
+        await asyncio.sleep(0.01)
+        done: list[int] = []
+        for _ in range(20):
+            asyncio.create_task(scheduler.run(done.append))  # type: ignore[arg-type] # noqa: RUF006
+        await asyncio.sleep(0)
+        with pytest.raises(DeadlineExceeded, match="while the frame waits"):
+            scheduler.knock(deadline=perf_counter() + 0.1)
+        # Another client has its turn after one of those twenty.
+        late = asyncio.create_task(
+            scheduler.run(lambda _: done.append(-1), client="other", deadline=perf_counter() + 0.06)
+        )
+        await asyncio.sleep(0.08)
+        gate.set()
+        with pytest.raises(DeadlineExceeded, match="before decoding"):
+            await late
+
+        def too_slow(turn: Turn) -> None:
+            sleep(0.04)
+            turn.check("inference")
+            done.append(-2)
+
+        with pytest.raises(DeadlineExceeded, match="before inference"):
+            await scheduler.run(too_slow, client="third", deadline=perf_counter() + 0.03)
+        await scheduler.drain()
+        assert len(done) == 20
+        assert not {-1, -2} & set(done)
+
+    asyncio.run(main())
+
+
+def test_who_goes_takes_waiting_and_running_work_along() -> None:
+    async def main() -> None:
+        scheduler = Scheduler(workers=1, queue=4)
+        decoded, going, reached = threading.Event(), threading.Event(), []
+
+        def job(turn: Turn) -> None:
+            decoded.set()
+            going.wait(5)
+            turn.check("inference")
+            reached.append("inference")
+
+        running = asyncio.create_task(scheduler.run(job))
+        waiting = [asyncio.create_task(scheduler.run(lambda _: reached.append("decoding")))]
+        stays = asyncio.create_task(scheduler.run(lambda _: "stays"))
+        await asyncio.to_thread(decoded.wait, 5)
+        for task in (running, *waiting):
+            task.cancel()
+        await asyncio.sleep(0)
+        assert scheduler.admitted == 2
+        before = scheduler.service_seconds
+        going.set()
+        assert await stays == "stays"
+        assert reached == []
+        assert running.cancelled()
+        assert scheduler.service_seconds != before
+        await scheduler.drain()
+        assert scheduler.admitted == 0
+
+    asyncio.run(main())
+
+
+def test_what_was_cut_short_does_not_count_as_service_time() -> None:
+    def too_slow(turn: Turn) -> None:
+        sleep(0.03)
+        turn.check("inference")
+
+    async def main() -> None:
+        scheduler = Scheduler(workers=1, queue=4)
+        before = scheduler.service_seconds
+        with pytest.raises(DeadlineExceeded):
+            await scheduler.run(
+                too_slow,
+                deadline=perf_counter() + 0.02,
+            )
+        assert scheduler.service_seconds == before
+        await scheduler.drain()
+
+    asyncio.run(main())

@@ -5,8 +5,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from endolink.model.verdict import VERDICT_JSON
+from endolink.model.verdict import EXPLAINED_JSON, VERDICT_JSON
 from endolink.serving.http import examples
+from endolink.serving.http.frames import Batch
 from tests.serving.service import Running
 
 
@@ -40,17 +41,27 @@ def test_every_command_runs_as_it_is_written(
         for sample in operation["x-codeSamples"]
     ]
     assert len(commands) >= 6
+    identity = running.service.models.get().identity
+    name, version = identity.name, identity.version
     for command in commands:
         assert examples.BASE in command
         done = subprocess.run(
-            command.replace(examples.BASE, running.url).replace("curl", "curl --fail", 1),
+            command.replace(examples.BASE, running.url)
+            .replace("curl", "curl --fail", 1)
+            .replace("model=colonoscopy&version=1.0.0", f"model={name}&version={version}"),
             shell=True,
             cwd=tmp_path,
             capture_output=True,
             check=False,
         )
         assert done.returncode == 0, (command, done.stderr)
-        answer = json.loads(done.stdout)
-        if "/v1/frames" in command:
+        if "/metrics" in command:
+            assert b"endolink_requests_total" in done.stdout
+        elif ":batch" in command:
+            assert len(Batch.model_validate_json(done.stdout).frames) == 2
+        elif "heatmap" in command:
+            EXPLAINED_JSON.validate_json(done.stdout, strict=True)
+        elif "/v1/frames" in command:
             VERDICT_JSON.validate_json(done.stdout, strict=True)
-        assert answer
+        else:
+            assert json.loads(done.stdout)

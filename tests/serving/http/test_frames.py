@@ -1,15 +1,20 @@
 import asyncio
+import base64
 import hashlib
 import json
 import logging
 import socket
 import threading
+from contextlib import ExitStack
+from io import BytesIO
 from time import perf_counter
 
 import httpx
 import pytest
+from PIL import Image
 
-from endolink.model.verdict import VERDICT_JSON
+from endolink.model.verdict import EXPLAINED_JSON, VERDICT_JSON
+from endolink.serving.http.frames import Batch
 from endolink.serving.models import Models
 from endolink.serving.settings import Settings
 from tests.serving.service import Running, picture, serve
@@ -131,6 +136,10 @@ def test_the_model_can_be_named(running: Running, client: httpx.Client, jpeg: by
         (picture(), "", "?captured_at=2026-01-02T03:04:05", 422, "request-invalid"),
         (picture(), "", "?sequence=-1", 422, "request-invalid"),
         (picture(), "", "?explian=box", 422, "request-invalid"),
+        (picture(), "", "?deadline_ms=0", 422, "request-invalid"),
+        (picture(), "", "?deadline_ms=nan", 422, "request-invalid"),
+        (picture(), "", "?deadline_ms=1e-9", 504, "deadline-exceeded"),
+        (picture(), "", "?priority=urgent", 422, "request-invalid"),
     ],
     ids=lambda value: value if isinstance(value, str) and value.startswith("f") else "",
 )
@@ -206,7 +215,7 @@ def test_an_overload_is_refused_with_when_to_return(
         gate = threading.Event()
         occupied = threading.Barrier(running.service.scheduler.workers + 1)
 
-        def occupy(_: float) -> bool:
+        def occupy(_: object) -> bool:
             occupied.wait(5)
             return gate.wait(10)
 
@@ -252,3 +261,142 @@ def test_a_client_that_leaves_while_it_sends_harms_nobody(
         )
     assert client.post("/v1/frames", content=jpeg).status_code == 200
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+def post_and_close(port: int, body: bytes, query: str = "") -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as sock:
+        sock.sendall(
+            f"POST /v1/frames{query} HTTP/1.1\r\nHost: here\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n".encode()
+            + body
+        )
+
+
+def test_clients_that_leave_take_their_queued_frames_with_them(
+    models: Models, settings: Settings, jpeg: bytes
+) -> None:
+    with serve(settings, models) as running:
+        scheduler = running.service.scheduler
+        gate = threading.Event()
+        jobs = [running.call(scheduler.run(lambda _: gate.wait(10))) for _ in range(2)]
+
+        async def main() -> httpx.Response:
+            async with httpx.AsyncClient(base_url=running.url, timeout=20) as stays:
+                answer = asyncio.create_task(stays.post("/v1/frames", content=jpeg))
+                for _ in range(8):
+                    await asyncio.to_thread(post_and_close, running.port, jpeg)
+                until = perf_counter() + 5
+                while scheduler.waiting("interactive") != 1 and perf_counter() < until:
+                    await asyncio.sleep(0.01)
+                assert scheduler.waiting("interactive") == 1
+                gate.set()
+                return await answer
+
+        assert asyncio.run(main()).status_code == 200
+        assert all(job.result(5) for job in jobs)
+        assert scheduler.admitted == 0
+
+
+def test_a_deadline_is_counted_from_arrival(
+    models: Models, settings: Settings, jpeg: bytes
+) -> None:
+    with serve(settings, models) as running:
+        scheduler = running.service.scheduler
+        url = f"{running.url}/v1/frames"
+        assert httpx.post(f"{url}?deadline_ms=5000", content=jpeg).status_code == 200
+        gate = threading.Event()
+        jobs = [
+            running.call(scheduler.run(lambda _: gate.wait(10))) for _ in range(scheduler.workers)
+        ]
+        threading.Timer(0.2, gate.set).start()
+        late = httpx.post(f"{url}?deadline_ms=100", content=jpeg)
+        assert late.status_code == 504
+        assert late.json()["code"] == "deadline-exceeded"
+        assert all(job.result(5) for job in jobs)
+        assert httpx.post(f"{url}?priority=bulk", content=jpeg).status_code == 200
+
+
+def test_heatmaps_come_beside_the_verdict_when_asked_for(
+    running: Running, client: httpx.Client, jpeg: bytes
+) -> None:
+    answer = client.post("/v1/frames?explain=heatmap", content=jpeg)
+    verdict = EXPLAINED_JSON.validate_json(answer.content, strict=True)
+    plain = client.post("/v1/frames?explain=box", content=jpeg).json()
+    assert answer.json()["findings"] == plain["findings"]
+    assert [heatmap.code for heatmap in verdict.heatmaps] == [
+        finding.code for finding in verdict.findings if finding.present
+    ]
+    for heatmap in verdict.heatmaps:
+        x0, y0, x1, y1 = heatmap.box
+        assert 0 <= x0 < x1 <= 640
+        assert 0 <= y0 < y1 <= 512
+        with Image.open(BytesIO(base64.b64decode(heatmap.png))) as picture_of_it:
+            assert (picture_of_it.format, picture_of_it.mode) == ("PNG", "L")
+            assert picture_of_it.getextrema()[1] == 255
+
+
+def test_a_batch_is_answered_frame_by_frame_in_order(client: httpx.Client, jpeg: bytes) -> None:
+    frames = [picture("PNG", (64 + i, 64)) for i in range(5)]
+    frames[2:2] = [SECRET]
+    files = [("frame", (f"{i}.png", frame)) for i, frame in enumerate(frames)]
+    answer = client.post("/v1/frames:batch", files=files)
+    assert answer.status_code == 200
+    batch = Batch.model_validate_json(answer.content)
+    assert [item.verdict is None for item in batch.frames] == [i == 2 for i in range(6)]
+    assert batch.frames[2].error is not None
+    assert batch.frames[2].error.code == "frame-not-an-image"
+    for i, item in enumerate(batch.frames):
+        if item.verdict is not None:
+            assert item.verdict.frame.sequence == i
+            assert item.verdict.frame.sha256 == hashlib.sha256(frames[i]).hexdigest()
+    assert b"DOE" not in answer.content
+    alone = client.post("/v1/frames", content=frames[0]).json()
+    assert answer.json()["frames"][0]["verdict"]["findings"] == alone["findings"]
+    explained = client.post("/v1/frames:batch?explain=heatmap", files=files[:1]).json()
+    assert "heatmaps" in explained["frames"][0]["verdict"]
+
+
+@pytest.mark.parametrize(
+    ("files", "query", "status", "code"),
+    [
+        ([("frame", ("a", b"x"))] * 65, "", 422, "request-invalid"),
+        ([("frame", ("a", b"x")), ("option", (None, b"x"))], "", 422, "request-invalid"),
+        ([("frame", ("a", b"x"))], "?sequence=7", 422, "request-invalid"),
+        ([("frame", ("a", b"x"))], "?model=palantir", 404, "model-unknown"),
+        (None, "", 415, "media-type-unsupported"),
+    ],
+)
+def test_a_batch_that_is_none_is_a_problem(
+    client: httpx.Client, files: object, query: str, status: int, code: str
+) -> None:
+    answer = client.post(f"/v1/frames:batch{query}", files=files)  # type: ignore[arg-type]
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+def test_what_is_held_in_memory_is_bounded(models: Models, settings: Settings) -> None:
+    with serve(settings.model_copy(update={"uploads": 2}), models) as running, ExitStack() as open_:
+        for _ in range(2):
+            sock = open_.enter_context(socket.create_connection(("127.0.0.1", running.port)))
+            sock.sendall(b"POST /v1/frames HTTP/1.1\r\nHost: h\r\nContent-Length: 500\r\n\r\nx")
+        until = perf_counter() + 5
+        while running.service.intake.held < 2 and perf_counter() < until:
+            pass
+        refused = httpx.post(f"{running.url}/v1/frames", content=picture())
+        assert refused.json()["code"] == "overloaded"
+        assert int(refused.headers["retry-after"]) >= 1
+        open_.close()
+        while running.service.intake.held and perf_counter() < until:
+            pass
+        assert httpx.post(f"{running.url}/v1/frames", content=picture()).status_code == 200
+
+
+def test_an_upload_that_takes_for_ever_is_ended(models: Models, settings: Settings) -> None:
+    with (
+        serve(settings.model_copy(update={"upload_seconds": 0.1}), models) as running,
+        socket.create_connection(("127.0.0.1", running.port), timeout=5) as sock,
+    ):
+        sock.sendall(b"POST /v1/frames HTTP/1.1\r\nHost: h\r\nContent-Length: 500\r\n\r\nx")
+        answer = sock.recv(65536)
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert b'"code": "upload-too-slow"' in answer
+        assert running.service.intake.held == 0

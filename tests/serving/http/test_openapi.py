@@ -6,7 +6,7 @@ from endolink.serving.http.options import FrameOptions
 
 def test_openapi_describes_every_resource_and_its_problems(client: httpx.Client) -> None:
     schema = client.get("/openapi.json").json()
-    assert set(schema["paths"]) == {"/v1/frames", "/v1/models", "/healthz", "/readyz"}
+    assert set(schema["paths"]) == {resource.path for resource in RESOURCES}
     for operations in schema["paths"].values():
         for operation in operations.values():
             assert operation["summary"]
@@ -41,7 +41,7 @@ def test_every_option_is_a_parameter_with_its_rule(client: httpx.Client) -> None
     operation = client.get("/openapi.json").json()["paths"]["/v1/frames"]["post"]
     parameters = {parameter["name"]: parameter for parameter in operation["parameters"]}
     assert set(parameters) == set(FrameOptions.model_fields)
-    assert parameters["explain"]["schema"]["enum"] == ["none", "box"]
+    assert parameters["explain"]["schema"]["enum"] == ["none", "box", "heatmap"]
     assert all(parameter["in"] == "query" for parameter in parameters.values())
 
 

@@ -35,7 +35,10 @@ def test_a_query_is_read() -> None:
         ({"sequence": "DOE"}, "query.sequence"),
         ({"sequence": "-1"}, "query.sequence"),
         ({"sequence": str(2**63)}, "query.sequence"),
-        ({"DOE": "1"}, "explain, model, captured_at, sequence"),
+        ({"deadline_ms": "DOE"}, "query.deadline_ms"),
+        ({"deadline_ms": "inf"}, "query.deadline_ms"),
+        ({"priority": "DOE"}, "query.priority"),
+        ({"DOE": "1"}, "explain, model, version, deadline_ms, priority, captured_at, sequence"),
     ],
 )
 def test_a_fault_names_the_option_and_never_what_was_sent(
@@ -45,3 +48,8 @@ def test_a_fault_names_the_option_and_never_what_was_sent(
         FrameOptions.read(query)
     assert named in refused.value.detail
     assert "DOE" not in refused.value.detail
+
+
+def test_a_deadline_is_counted_from_the_arrival_in_seconds() -> None:
+    assert FrameOptions.read({"deadline_ms": "250"}).deadline(10.0) == 10.25
+    assert FrameOptions.read({}).deadline(10.0) is None

@@ -1,0 +1,74 @@
+"""How many live streams one service keeps fresh: 25 frames a second each, of 320 pixels.
+
+python -m benchmarks.streams --streams 4 8 12 16
+"""
+
+import argparse
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.camera import Shot, film, pictures
+from benchmarks.process import service
+
+TARGET_MS = 100.0
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """What `streams` sessions at a time got; shares count captured frames."""
+
+    streams: int
+    p50_ms: float
+    p95_ms: float
+    answered: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether it met the target: answered nearly all of them, and in time."""
+        return self.p95_ms < TARGET_MS and self.answered >= 0.95
+
+
+async def crowd(url: str, streams: int, seconds: float) -> Crowd:
+    """Film with `streams` cameras at once, spread over a frame's time as real ones are."""
+    seen = pictures("fixed")
+
+    async def one(number: int) -> list[Shot]:
+        await asyncio.sleep(0.04 * number / streams)
+        return await film(url, seen, seconds, adapt=False, hedge=False)
+
+    shots = [shot for film in await asyncio.gather(*map(one, range(streams))) for shot in film]
+    ages = np.array([shot.age_ms for shot in shots if shot.age_ms is not None])
+    p50, p95 = np.percentile(ages, [50, 95]) if ages.size else (np.nan, np.nan)
+    return Crowd(streams, float(p50), float(p95), ages.size / len(shots))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.streams", description=__doc__)
+    parser.add_argument("--streams", type=int, nargs="+", default=[4, 8, 12, 16])
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--bundle", type=Path, metavar="DIR")
+    options = parser.parse_args()
+    table = Table(title="Streams of 25 frames a second, 400 × 320; the clients share the cores")
+    for column in ("streams", "p50 ms", "p95 ms", "answered", "p95 < 100 ms"):
+        table.add_column(column, justify="right")
+    bundle = ["--bundle", str(options.bundle)] if options.bundle else []
+    with service(*bundle) as port:
+        for streams in options.streams:
+            got = asyncio.run(crowd(f"http://127.0.0.1:{port}", streams, options.seconds))
+            table.add_row(
+                str(got.streams),
+                f"{got.p50_ms:.0f}",
+                f"{got.p95_ms:.0f}",
+                f"{got.answered:.1%}",
+                "yes" if got.holds else "no",
+            )
+    Console(width=100).print(table)
+
+
+if __name__ == "__main__":
+    main()

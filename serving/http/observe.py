@@ -1,0 +1,55 @@
+"""What is seen of every answer: how long it took, for the client, the metrics and the log."""
+
+import logging
+from time import perf_counter
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from endolink.serving.logs import log
+from endolink.serving.service import Service
+
+logger = logging.getLogger(__name__)
+
+# What was asked for at a path that is not served: its text is the client's own, and never a label.
+_UNKNOWN = "unknown"
+
+
+class Observe:
+    """Adds `Server-Timing: total` to each answer, and counts it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        arrived = perf_counter()
+
+        async def watch(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                took = perf_counter() - arrived
+                headers = MutableHeaders(scope=message)
+                stages = headers.get("server-timing")
+                total = f"total;dur={took * 1000:.1f}"
+                headers["server-timing"] = f"{stages}, {total}" if stages else total
+                _count(scope, message["status"], took)
+            await send(message)
+
+        await self._app(scope, receive, watch)
+
+
+def _count(scope: Scope, status: int, seconds: float) -> None:
+    service: Service = scope["app"].state.service
+    endpoint = scope.get("endpoint")
+    resource = getattr(endpoint, "__name__", _UNKNOWN)
+    service.metrics.answered(resource, status, seconds)
+    log(
+        logger,
+        logging.DEBUG,
+        "answered",
+        resource=resource,
+        status=status,
+        ms=round(seconds * 1000, 1),
+    )

@@ -1,0 +1,168 @@
+"""`/v1/streams`: a WebSocket with frames in and verdicts out, for as long as a client watches."""
+
+import asyncio
+from contextlib import suppress
+from typing import Final
+
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from endolink.model.errors import (
+    EndoLinkError,
+    Overloaded,
+    RequestInvalid,
+    StreamMessageInvalid,
+)
+from endolink.serving.sessions import Sessions
+from endolink.serving.stream import Session
+from endolink.serving.wire import Bye, Fault, Hello, Pong, ServerMessage, dump, read_client
+
+# A client says hello at once: this long covers a stalled first round trip.
+HELLO_S: Final = 10.0
+# Clients answer two pings a second; one that says nothing for this long is not there.
+IDLE_S: Final = 30.0
+# Messages that wait for a client which does not read: ten seconds of verdicts. They are worthless
+# by then, and it is cut off.
+OUTBOX: Final = 256
+# How often it is looked whether a client that sends quicker than it reads has caught up.
+_SETTLE_S: Final = 0.005
+
+# RFC 6455, section 7.4.1.
+_NORMAL, _POLICY, _TRY_AGAIN = 1000, 1008, 1013
+
+
+class _Socket:
+    """A WebSocket to which messages are given without waiting."""
+
+    def __init__(self, websocket: WebSocket) -> None:
+        self._websocket = websocket
+        self._outbox: asyncio.Queue[str | int] = asyncio.Queue()
+        self.is_open = True
+
+    def send(self, message: ServerMessage) -> None:
+        if not self.is_open:
+            return
+        if self._outbox.qsize() >= OUTBOX:
+            self.close(_POLICY)
+        else:
+            self._outbox.put_nowait(dump(message))
+
+    def close(self, code: int = _NORMAL) -> None:
+        """Close it, after what was already given to it."""
+        if self.is_open:
+            self.is_open = False
+            self._outbox.put_nowait(code)
+
+    async def write(self) -> None:
+        """Send what is given, until it is closed."""
+        with suppress(WebSocketDisconnect, RuntimeError):
+            while isinstance(item := await self._outbox.get(), str):
+                await self._websocket.send_text(item)
+            await self._websocket.close(item)
+        self.is_open = False
+
+    async def read(self, within_s: float) -> str | bytes | None:
+        """Give the next message; None where the client has gone, TimeoutError if none comes.
+
+        Nothing is read while the answers to what came before pile up.
+        """
+        while self.is_open and self._outbox.qsize() >= OUTBOX // 2:
+            await asyncio.sleep(_SETTLE_S)
+        async with asyncio.timeout(within_s):
+            message = await self._websocket.receive()
+        if message["type"] != "websocket.receive":
+            self.is_open = False
+            return None
+        text: str | None = message.get("text")
+        data: bytes = message.get("bytes") or b""
+        return data if text is None else text
+
+
+async def stream(websocket: WebSocket) -> None:
+    """Judge a live stream: say hello, send frames, read verdicts; `docs/streams.md` has it all."""
+    sessions: Sessions = websocket.app.state.sessions
+    await websocket.accept()
+    socket = _Socket(websocket)
+    writing = asyncio.create_task(socket.write())
+    try:
+        await _serve(socket, sessions)
+    finally:
+        socket.close()
+        # Whoever reads nothing any more does not keep us.
+        done, _ = await asyncio.wait([writing], timeout=1)
+        if not done:
+            writing.cancel()
+
+
+async def _serve(socket: _Socket, sessions: Sessions) -> None:
+    try:
+        async with asyncio.timeout(HELLO_S):
+            hello = await _hello(socket)
+        if hello is None:
+            return
+        session = sessions.enter(hello, socket)
+    except TimeoutError:
+        detail = f"The first message is a hello, within {HELLO_S:.0f} s."
+        socket.send(_fault(StreamMessageInvalid(detail), fatal=True))
+        return
+    except EndoLinkError as error:
+        socket.send(_fault(error, fatal=True))
+        socket.close(_TRY_AGAIN if isinstance(error, Overloaded) else _POLICY)
+        return
+    try:
+        ended = await _converse(socket, session)
+    finally:
+        socket.close()
+        sessions.leave(session)
+    if ended:
+        sessions.end(session)
+
+
+async def _hello(socket: _Socket) -> Hello | None:
+    while (message := await socket.read(HELLO_S)) is not None:
+        try:
+            if isinstance(message, str):
+                said = read_client(message)
+                if isinstance(said, Hello):
+                    return said
+            raise StreamMessageInvalid("The first message is a hello; frames follow it.")
+        except StreamMessageInvalid as error:
+            socket.send(_fault(error, fatal=False))
+    return None
+
+
+async def _converse(socket: _Socket, session: Session) -> bool:
+    """Take in what a client sends; say whether it ended the session rather than just leave."""
+    while True:
+        try:
+            message = await socket.read(IDLE_S)
+        except TimeoutError:
+            detail = f"Nothing came for {IDLE_S:.0f} s; connect again to resume."
+            socket.send(_fault(RequestInvalid(detail), fatal=True))
+            return False
+        if message is None:
+            return False
+        if isinstance(message, bytes):
+            session.receive(socket, message)
+            continue
+        try:
+            said = read_client(message)
+        except StreamMessageInvalid as error:
+            socket.send(_fault(error, fatal=False))
+            continue
+        if isinstance(said, Pong):
+            session.pong(said)
+        elif isinstance(said, Bye):
+            socket.send(Bye())
+            return True
+        else:
+            again = StreamMessageInvalid("A connection says hello once.")
+            socket.send(_fault(again, fatal=False))
+
+
+def _fault(error: EndoLinkError, *, fatal: bool) -> Fault:
+    retry_after = error.retry_after if isinstance(error, Overloaded) else None
+    return Fault(error.code, error.title, error.detail, fatal, retry_after)
+
+
+ROUTE = WebSocketRoute("/v1/streams", stream)

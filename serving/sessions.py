@@ -1,0 +1,100 @@
+"""The live streams of one service: how many there may be, and which can be resumed."""
+
+import asyncio
+import logging
+from secrets import token_urlsafe
+
+from endolink.model.errors import Overloaded, SessionUnknown
+from endolink.serving.mailbox import Connection
+from endolink.serving.models import Models
+from endolink.serving.scheduler import Scheduler
+from endolink.serving.stream import GRACE_S, Session
+from endolink.serving.wire import Hello
+
+logger = logging.getLogger(__name__)
+
+# When to ask again where every session is taken: the soonest that a grace time frees one, roughly.
+_RETRY_S = 5.0
+
+
+class Sessions:
+    """Sessions by their secret names; used from one event loop.
+
+    At most `most` at a time. One without a connection is kept for `grace_s`.
+    """
+
+    def __init__(
+        self, models: Models, scheduler: Scheduler, *, most: int, grace_s: float = GRACE_S
+    ) -> None:
+        self._models = models
+        self._scheduler = scheduler
+        self._most = most
+        self._grace_s = grace_s
+        self._sessions: dict[str, Session] = {}
+        self._expiries: dict[str, asyncio.TimerHandle] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def enter(self, hello: Hello, connection: Connection) -> Session:
+        """Begin the session that `hello` asks for, or go on with the one that it names.
+
+        Raises
+        ------
+        ModelUnknown
+            No model of the name is served.
+        SessionUnknown
+            The session that was named is over, or never was.
+        Overloaded
+            As many sessions as allowed go on.
+        """
+        session = self._begin(hello) if hello.resume is None else self._find(hello.resume)
+        session.attach(connection, hello, resumed=hello.resume is not None)
+        if (expiry := self._expiries.pop(session.name, None)) is not None:
+            expiry.cancel()
+        return session
+
+    def leave(self, session: Session) -> None:
+        """Take in that a connection of `session` has closed; after the last its time runs."""
+        if session.name in self._sessions and not session.connected:
+            self._expiries[session.name] = asyncio.get_running_loop().call_later(
+                self._grace_s, self.end, session
+            )
+
+    def end(self, session: Session) -> None:
+        """Forget `session`."""
+        if (expiry := self._expiries.pop(session.name, None)) is not None:
+            expiry.cancel()
+        if self._sessions.pop(session.name, None) is not None:
+            closing = asyncio.create_task(session.close())
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+
+    async def close(self) -> None:
+        """End every session."""
+        for session in list(self._sessions.values()):
+            self.end(session)
+        await asyncio.gather(*self._closing)
+
+    def _begin(self, hello: Hello) -> Session:
+        classifier = self._models.get(hello.model)
+        if len(self._sessions) >= self._most:
+            raise Overloaded(
+                f"{self._most} streams go on, which is as many as are taken; try again in "
+                f"{_RETRY_S:.0f} s.",
+                retry_after=_RETRY_S,
+            )
+        # Whoever knows the name may resume: it has to be one that nobody guesses.
+        session = Session(token_urlsafe(24), hello, classifier, self._scheduler)
+        self._sessions[session.name] = session
+        logger.info("stream begins, %d go on", len(self._sessions))
+        return session
+
+    def _find(self, name: str) -> Session:
+        try:
+            return self._sessions[name]
+        except KeyError:
+            raise SessionUnknown(
+                "The session is over, or never was; begin a new one, without `resume`."
+            ) from None

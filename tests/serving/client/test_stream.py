@@ -1,0 +1,230 @@
+import asyncio
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import BytesIO
+
+import pytest
+from PIL import Image
+
+from endolink.model.errors import ModelUnknown
+from endolink.serving.client.stream import Answer, AsyncStream, Event
+from endolink.serving.models import Models
+from endolink.serving.settings import Settings
+from endolink.serving.wire import Alert, Dropped, Ready
+from tests.serving.service import Running, picture, serve
+
+LARGE = Image.open(BytesIO(picture(size=(1280, 1024))))
+
+# A busy machine is no fault of the client: frames may take this long.
+SLOW_MS = 10_000
+
+
+class Wire:
+    """A TCP relay before the service, which can be cut and can be made to stall."""
+
+    def __init__(self, port: int) -> None:
+        self._target = port
+        self._pairs: list[tuple[socket.socket, socket.socket]] = []
+        self.stalled: set[int] = set()
+        self.refusing = False
+        self._going = threading.Event()
+        self._going.set()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        try:
+            while True:
+                near, _ = self.listener.accept()
+                if self.refusing:
+                    near.close()
+                    continue
+                far = socket.create_connection(("127.0.0.1", self._target))
+                number = len(self._pairs)
+                self._pairs.append((near, far))
+                for source, sink in ((near, far), (far, near)):
+                    arguments = (number, source, sink)
+                    threading.Thread(target=self._carry, args=arguments, daemon=True).start()
+        except OSError:
+            return
+
+    def _carry(self, number: int, source: socket.socket, sink: socket.socket) -> None:
+        try:
+            while data := source.recv(65536):
+                while number in self.stalled:
+                    threading.Event().wait(0.01)
+                sink.sendall(data)
+        except OSError:
+            pass
+        finally:
+            for end in (source, sink):
+                end.close()
+
+    def cut(self) -> None:
+        for pair in self._pairs:
+            for end in pair:
+                try:
+                    end.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    continue
+
+
+@contextmanager
+def wired(running: Running) -> Iterator[Wire]:
+    wire = Wire(running.port)
+    try:
+        yield wire
+    finally:
+        wire.refusing = True
+        wire.listener.close()
+        wire.stalled.clear()
+        wire.cut()
+
+
+async def listen(stream: AsyncStream, heard: list[Event]) -> None:
+    async for event in stream:
+        heard.append(event)  # noqa: PERF401 - whoever looks meanwhile sees what came so far
+
+
+async def until(met: Callable[[], object], seconds: float = 20) -> None:
+    async with asyncio.timeout(seconds):
+        while not met():
+            await asyncio.sleep(0.01)
+
+
+def count(heard: list[Event], kind: type[Event]) -> int:
+    return sum(isinstance(event, kind) for event in heard)
+
+
+async def film(stream: AsyncStream, frames: int) -> None:
+    for _ in range(frames):
+        stream.offer(LARGE)
+        await asyncio.sleep(0.04)
+
+
+def test_every_frame_has_one_end_and_the_advice_is_followed(running: Running) -> None:
+    async def main() -> tuple[AsyncStream, list[Event]]:
+        heard: list[Event] = []
+        async with AsyncStream(running.url, deadline_ms=SLOW_MS) as stream:
+            listening = asyncio.create_task(listen(stream, heard))
+            await until(lambda: stream.ready)
+            await film(stream, 40)
+            await until(lambda: count(heard, Answer) + count(heard, Dropped) == 40)
+        await listening
+        return stream, heard
+
+    stream, heard = asyncio.run(main())
+    judged = [event for event in heard if isinstance(event, Answer)]
+    dropped = [event for event in heard if isinstance(event, Dropped)]
+    assert sorted(
+        [event.judged.sequence for event in judged] + [event.sequence for event in dropped]
+    ) == list(range(40))
+    assert stream.ready is not None
+    first = min(judged, key=lambda event: event.judged.sequence).judged.verdict.frame
+    assert min(first.width, first.height) == stream.ready.advice.side
+    assert stream.statistics.captured == 40
+    assert stream.statistics.judged == len(judged) > 0
+    assert all(event.age_ms >= (event.judged.verdict.age_ms or 0) - 1 for event in judged)
+    assert stream.statistics.age_ms(50)
+
+
+def test_without_adaptation_pictures_are_sent_as_they_are_told(running: Running) -> None:
+    async def main() -> Answer:
+        heard: list[Event] = []
+        async with AsyncStream(
+            running.url, adapt=False, side=200, quality=50, deadline_ms=SLOW_MS
+        ) as stream:
+            listening = asyncio.create_task(listen(stream, heard))
+            stream.offer(LARGE, box=True)
+            await until(lambda: count(heard, Answer))
+        await listening
+        return next(event for event in heard if isinstance(event, Answer))
+
+    frame = asyncio.run(main()).judged.verdict.frame
+    assert (frame.width, frame.height) == (250, 200)
+
+
+def test_a_cut_is_survived_with_the_session_and_its_alerts(running: Running) -> None:
+    async def main(wire: Wire) -> list[Event]:
+        heard: list[Event] = []
+        async with AsyncStream(wire.url, deadline_ms=SLOW_MS) as stream:
+            listening = asyncio.create_task(listen(stream, heard))
+            await until(lambda: stream.ready)
+            await film(stream, 20)
+            await until(lambda: count(heard, Alert))
+            wire.cut()
+            await until(lambda: stream.statistics.reconnects)
+            await film(stream, 20)
+            await until(lambda: count(heard, Answer) + count(heard, Dropped) == 40)
+        await listening
+        return heard
+
+    with wired(running) as wire:
+        heard = asyncio.run(main(wire))
+    first, second = [event for event in heard if isinstance(event, Ready)]
+    assert (first.resumed, second.resumed) == (False, True)
+    assert second.session == first.session
+    before = heard[: heard.index(second)]
+    alerts = [event for event in before if isinstance(event, Alert)]
+    assert second.condition.alerts
+    assert set(second.condition.alerts) <= {alert.finding for alert in alerts if alert.on}
+
+
+def test_a_stalled_connection_is_hedged_by_the_other(running: Running) -> None:
+    async def main(wire: Wire) -> AsyncStream:
+        heard: list[Event] = []
+        async with AsyncStream(wire.url, deadline_ms=SLOW_MS) as stream:
+            listening = asyncio.create_task(listen(stream, heard))
+            await until(lambda: len([lane for lane in stream._lanes if lane]) == 2)
+            await film(stream, 10)
+            before = count(heard, Answer)
+            wire.stalled.add(0)
+            await film(stream, 40)
+            assert count(heard, Answer) > before
+            wire.stalled.clear()
+            await until(lambda: count(heard, Answer) + count(heard, Dropped) == 50)
+        await listening
+        return stream
+
+    with wired(running) as wire:
+        assert asyncio.run(main(wire)).statistics.hedged >= 1
+
+
+def test_a_service_that_comes_back_finds_its_client_again(
+    settings: Settings, models: Models
+) -> None:
+    async def main() -> None:
+        heard: list[Event] = []
+        with serve(settings, models) as first:
+            wire = Wire(first.port)
+            stream = AsyncStream(wire.url, deadline_ms=SLOW_MS)
+            await stream.__aenter__()
+            listening = asyncio.create_task(listen(stream, heard))
+            await until(lambda: stream.ready)
+            wire.refusing = True
+        wire.cut()
+        with serve(settings, models) as second:
+            wire._target, wire.refusing = second.port, False
+            await until(lambda: count(heard, Ready) == 2)
+            await film(stream, 5)
+            await until(lambda: count(heard, Answer))
+            await stream.close()
+            await listening
+        wire.listener.close()
+        sessions = [event.session for event in heard if isinstance(event, Ready)]
+        assert sessions[0] != sessions[1]
+
+    asyncio.run(main())
+
+
+def test_a_model_that_is_not_served_is_an_error_and_not_tried_again(running: Running) -> None:
+    async def main() -> None:
+        async with AsyncStream(running.url, model="none-such") as stream:
+            async with asyncio.timeout(20):
+                with pytest.raises(ModelUnknown):
+                    await listen(stream, [])
+
+    asyncio.run(main())

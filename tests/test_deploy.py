@@ -1,0 +1,98 @@
+"""What `deploy/` says of the service holds; there is no need of an engine to see that."""
+
+import asyncio
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from endolink.serving.app import RESOURCES
+from endolink.serving.intake import Intake
+from endolink.serving.metrics import Metrics
+from endolink.serving.models import Models
+from endolink.serving.scheduler import Scheduler
+from endolink.serving.settings import Settings
+from tests.bundles import tiny_bundle
+from tests.conftest import REPOSITORY
+
+DEPLOY = REPOSITORY / "deploy"
+
+
+def manifests() -> list[dict[str, Any]]:
+    return [
+        document
+        for file in sorted((DEPLOY / "kubernetes").glob("*.yaml"))
+        for document in yaml.safe_load_all(file.read_text())
+    ]
+
+
+def of_kind(kind: str) -> dict[str, Any]:
+    (document,) = [document for document in manifests() if document["kind"] == kind]
+    return document
+
+
+def test_probes_ask_what_is_served() -> None:
+    (container,) = of_kind("Deployment")["spec"]["template"]["spec"]["containers"]
+    served = {resource.path for resource in RESOURCES if resource.method == "GET"}
+    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+        assert container[probe]["httpGet"]["path"] in served
+    annotations = of_kind("Deployment")["spec"]["template"]["metadata"]["annotations"]
+    assert annotations["prometheus.io/path"] in served
+    grace = of_kind("Deployment")["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
+    assert grace > Settings().shutdown_grace + 5
+
+
+def test_the_image_runs_as_nobody_and_writes_nothing() -> None:
+    pod = of_kind("Deployment")["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    dockerfile = (DEPLOY / "Dockerfile").read_text()
+    user = re.search(r"^USER (\d+)", dockerfile, re.MULTILINE)
+    assert user
+    assert int(user[1]) == pod["securityContext"]["runAsUser"] > 0
+    copied = {line[1:] for line in (REPOSITORY / ".dockerignore").read_text().splitlines()}
+    for name in ("src", "model", "serving", "training", "sample_data", "pyproject.toml"):
+        assert name in copied
+        assert (REPOSITORY / name).exists()
+
+
+def test_what_is_scaled_on_is_measured(tmp_path: Path) -> None:
+    (metric,) = of_kind("HorizontalPodAutoscaler")["spec"]["metrics"]
+    models = Models.open(Settings(bundles=(tiny_bundle(tmp_path / "tiny"),), provider="cpu"))
+
+    async def text() -> str:
+        metrics = Metrics()
+        scheduler = Scheduler(workers=1, queue=1)
+        metrics.watch(models, scheduler, Intake(bodies=1, max_bytes=1))
+        await scheduler.drain()
+        return metrics.text().decode()
+
+    wanted = metric["pods"]["metric"]
+    ((key, value),) = wanted["selector"]["matchLabels"].items()
+    assert f'{wanted["name"]}{{{key}="{value}"}}' in asyncio.run(text())
+
+
+def test_settings_of_the_deployments_exist() -> None:
+    known = {f"ENDOLINK_{name.upper()}" for name in Settings.model_fields}
+    for file in DEPLOY.rglob("*"):
+        if file.is_file():
+            named = set(re.findall(r"\bENDOLINK_[A-Z_]*[A-Z]", file.read_text()))
+            assert named <= known, file
+
+
+def test_the_unit_is_one_that_systemd_takes(tmp_path: Path) -> None:
+    program = shutil.which("systemd-analyze")
+    if program is None:
+        pytest.skip("systemd-analyze is not installed")
+    unit = (DEPLOY / "endolink.service").read_text()
+    copy = tmp_path / "endolink.service"
+    copy.write_text(unit.replace("/opt/endolink/bin/endolink", "/bin/true"))
+    done = subprocess.run(
+        [program, "verify", "--man=no", copy], capture_output=True, text=True, check=False
+    )
+    assert "endolink.service" not in done.stderr, done.stderr
