@@ -43,7 +43,7 @@ def _posted(paths: list[Path]) -> NDArray[np.float64]:
 
 def _scored(paths: list[Path]) -> NDArray[np.float64]:
     endolink = Path(sys.executable).with_name("endolink")
-    command = [endolink, "score", "--format", "jsonl", "--provider", "cpu", *paths]
+    command = [str(endolink), "score", "--format", "jsonl", "--provider", "cpu", *map(str, paths)]
     done = subprocess.run(command, capture_output=True, check=True, timeout=300)
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [Path(line["path"]) for line in lines] == paths
