@@ -8,6 +8,7 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
+from endolink import sample_data
 from endolink.model.errors import ModelUnknown
 from endolink.serving.client.stream import Answer, AsyncStream, Event
 from endolink.serving.models import Models
@@ -16,6 +17,7 @@ from endolink.serving.wire import Alert, Dropped, Ready
 from tests.serving.service import Running, picture, serve
 
 LARGE = Image.open(BytesIO(picture(size=(1280, 1024))))
+POLYP = Image.open(next(path for path in sample_data.frames() if path.stem == "polyp-sessile"))
 
 # A busy machine is no fault of the client: frames may take this long.
 SLOW_MS = 10_000
@@ -99,9 +101,9 @@ def count(heard: list[Event], kind: type[Event]) -> int:
     return sum(isinstance(event, kind) for event in heard)
 
 
-async def film(stream: AsyncStream, frames: int) -> None:
+async def film(stream: AsyncStream, frames: int, shown: Image.Image = LARGE) -> None:
     for _ in range(frames):
-        stream.offer(LARGE)
+        stream.offer(shown)
         await asyncio.sleep(0.04)
 
 
@@ -153,11 +155,11 @@ def test_a_cut_is_survived_with_the_session_and_its_alerts(running: Running) -> 
         async with AsyncStream(wire.url, deadline_ms=SLOW_MS) as stream:
             listening = asyncio.create_task(listen(stream, heard))
             await until(lambda: stream.ready)
-            await film(stream, 20)
+            await film(stream, 20, POLYP)
             await until(lambda: count(heard, Alert))
             wire.cut()
             await until(lambda: stream.statistics.reconnects)
-            await film(stream, 20)
+            await film(stream, 20, POLYP)
             await until(lambda: count(heard, Answer) + count(heard, Dropped) == 40)
         await listening
         return heard
