@@ -18,7 +18,7 @@ from endolink.model.errors import EndoLinkError
 from endolink.model.runtime import Provider, available_cpus
 from endolink.model.verdict import VERDICT_JSON, Verdict
 from endolink.serving.archive.scoring import Scored, score_files
-from endolink.serving.archive.sources import find_files
+from endolink.serving.archive.sources.files import find_files
 
 
 def score(

@@ -9,7 +9,7 @@ from pathlib import Path
 from endolink.model.classifier import Classifier, Explain
 from endolink.model.errors import EndoLinkError
 from endolink.model.verdict import Verdict
-from endolink.serving.archive.sources import read_file
+from endolink.serving.archive.sources.files import read_file
 
 # Files in hand for each thread: one at work, and enough more that a slow one holds nobody up.
 _IN_HAND = 4
