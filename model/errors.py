@@ -14,7 +14,14 @@
     │   └── FrameCorrupt            frame-corrupt             the file breaks its format's rules
     ├── SourceError                 a path or a folder that was to be scored
     │   ├── SourceMissing           source-missing
-    │   └── SourceUnreadable        source-unreadable
+    │   ├── SourceUnreadable        source-unreadable
+    │   ├── ContainerUnreadable     container-unreadable      a ZIP or TAR, or a member of one
+    │   ├── ContainerUnsafe         container-unsafe          a bomb, or a name that leads outside
+    │   └── ContainerNested         container-nested          a container within a container
+    ├── LedgerError                 the record of what was scored
+    │   ├── LedgerBusy              ledger-busy               another run writes there
+    │   ├── LedgerMismatch          ledger-mismatch           it is of another model or other options
+    │   └── LedgerUnreadable        ledger-unreadable
     ├── VideoError                  a video file
     │   ├── VideoUnreadable         video-unreadable
     │   └── VideoTooLarge           video-too-large
@@ -132,6 +139,43 @@ class SourceMissing(SourceError):
 class SourceUnreadable(SourceError):
     code = "source-unreadable"
     title = "The file cannot be opened"
+
+
+class ContainerUnreadable(SourceError):
+    code = "container-unreadable"
+    title = "The container, or a member of it, cannot be read"
+
+
+class ContainerUnsafe(SourceError):
+    code = "container-unsafe"
+    title = "The container would do harm"
+
+
+class ContainerNested(SourceError):
+    code = "container-nested"
+    title = "A container within a container is not opened"
+
+
+class LedgerError(EndoLinkError):
+    """The record of what was scored cannot be gone on with."""
+
+    code = "ledger-error"
+    title = "The ledger cannot be used"
+
+
+class LedgerBusy(LedgerError):
+    code = "ledger-busy"
+    title = "Another run is writing into this folder"
+
+
+class LedgerMismatch(LedgerError):
+    code = "ledger-mismatch"
+    title = "The folder holds results of another kind"
+
+
+class LedgerUnreadable(LedgerError):
+    code = "ledger-unreadable"
+    title = "The ledger is damaged, or not a ledger"
 
 
 class VideoError(EndoLinkError):

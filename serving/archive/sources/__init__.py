@@ -12,7 +12,9 @@ from typing import Protocol
 from endolink.model.errors import EndoLinkError
 from endolink.model.frame import Frame
 from endolink.serving.archive.picture import Locator, Picture, Reading, Unread
+from endolink.serving.archive.sources.containers import TarContainer, ZipContainer
 from endolink.serving.archive.sources.files import ImageFile, find_files
+from endolink.serving.archive.sources.videos import VideoFile
 
 # As many bytes of a file as any source needs to know its own.
 _HEAD = 1024
@@ -59,13 +61,16 @@ class Stored:
 
         `digest` is what `source.digest` gave, where that was asked for.
         """
+        after = 0
         try:
-            yield from self.source.pictures(self.place, digest, reading)
+            for picture in self.source.pictures(self.place, digest, reading):
+                after = picture.index + 1
+                yield picture
         except EndoLinkError as error:
-            yield Unread(Locator(self.place), self.place, error)
+            yield Unread(Locator(self.place), self.place, error, index=after)
 
 
-_KINDS: tuple[Source, ...] = ()
+_KINDS: tuple[Source, ...] = (ZipContainer(), TarContainer(), VideoFile())
 
 
 def find(places: Iterable[str]) -> Iterator[Stored]:

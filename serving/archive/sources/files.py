@@ -1,5 +1,6 @@
 """Files and folders: the walk from the paths that were given, and the image file."""
 
+import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 from endolink.model.errors import FrameTooLarge, SourceMissing, SourceUnreadable
 from endolink.serving.archive.picture import Locator, Picture, Reading
 
-_NUMBER = re.compile(r"(\d+)")
+_NUMBER = re.compile("[0-9]+")
 
 
 class ImageFile:
@@ -49,7 +50,7 @@ def find_files(paths: Iterable[Path]) -> Iterator[Path]:
 
 def _walk(folder: Path) -> Iterator[Path]:
     try:
-        entries = sorted(folder.iterdir(), key=natural_key)
+        entries = sorted(folder.iterdir(), key=lambda entry: natural_key(entry.name))
     except OSError:
         yield folder
         return
@@ -69,14 +70,24 @@ def _is_folder(path: Path) -> bool:
         return False
 
 
-def natural_key(path: Path) -> tuple[list[tuple[int, int, str]], str]:
-    """Order names as people do: `frame2` before `frame10`."""
-    pieces = [
-        (0, int(piece), "") if piece.isdecimal() else (1, 0, piece.casefold())
-        for piece in _NUMBER.split(path.name)
-        if piece
-    ]
-    return pieces, path.name
+def natural_key(name: str) -> str:
+    """Make a name that plain comparison puts where people do: `frame2` before `frame10`.
+
+    Upper and lower case are alike, then the name itself decides. A number is written after its own
+    length: 2 as 00012, 10 as 000210.
+    """
+    numbered = _NUMBER.sub(lambda m: f"{len(m[0].lstrip('0')):04}{m[0].lstrip('0')}", name)
+    return f"{numbered.casefold()}\0{name}"
+
+
+def file_digest(path: Path) -> str:
+    """Give the SHA-256 of a file's bytes, in hex; raises as `read_file` does."""
+    _check(path)
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise _unreadable(error) from None
 
 
 def read_file(path: Path, max_bytes: int) -> bytes:
@@ -91,16 +102,28 @@ def read_file(path: Path, max_bytes: int) -> bytes:
     FrameTooLarge
         It has more than `max_bytes` bytes; no more than those were read.
     """
+    _check(path)
     try:
-        # A pipe or a device may never end, or never begin.
-        if path.exists() and not path.is_file():
-            raise SourceUnreadable("This is not a regular file, nor a folder that can be listed.")
         with path.open("rb") as file:
             data = file.read(max_bytes + 1)
-    except FileNotFoundError:
-        raise SourceMissing("There is no such file or folder.") from None
     except OSError as error:
-        raise SourceUnreadable(f"The file cannot be read: {error.strerror}.") from None
+        raise _unreadable(error) from None
     if len(data) > max_bytes:
         raise FrameTooLarge(f"The file has more than the {max_bytes:,} bytes that are read.")
     return data
+
+
+def _check(path: Path) -> None:
+    # A pipe or a device may never end, or never begin.
+    try:
+        odd = path.exists() and not path.is_file()
+    except OSError as error:
+        raise _unreadable(error) from None
+    if odd:
+        raise SourceUnreadable("This is not a regular file, nor a folder that can be listed.")
+
+
+def _unreadable(error: OSError) -> SourceMissing | SourceUnreadable:
+    if isinstance(error, FileNotFoundError):
+        return SourceMissing("There is no such file or folder.")
+    return SourceUnreadable(f"The file cannot be read: {error.strerror}.")
