@@ -25,6 +25,17 @@
     ├── VideoError                  a video file
     │   ├── VideoUnreadable         video-unreadable
     │   └── VideoTooLarge           video-too-large
+    ├── DicomError                  a DICOM file
+    │   ├── DicomUnreadable         dicom-unreadable          not DICOM, or a damaged header
+    │   ├── DicomUnsupported        dicom-unsupported         DICOM of a kind that is not read
+    │   ├── DicomTooLarge           dicom-too-large
+    │   └── DicomCorrupt            dicom-corrupt             pixel data that breaks its promises
+    ├── PacsError                   an archive that is spoken to over DICOMweb
+    │   ├── PacsUnreachable         pacs-unreachable
+    │   └── PacsRefused             pacs-refused              it answered otherwise than asked
+    ├── EgressRefused               egress-refused            the rules keep data from a destination
+    ├── SinkUnsuited                sink-unsuited             results that this form cannot hold
+    ├── ReviewMissing               review-missing            a human has to look first
     ├── TimeBackwards               time-backwards            frames out of the order of time
     ├── BundleError                 an exported model on disk
     │   ├── BundleMissing           bundle-missing
@@ -193,6 +204,65 @@ class VideoUnreadable(VideoError):
 class VideoTooLarge(VideoError):
     code = "video-too-large"
     title = "The video's pictures have too many pixels"
+
+
+class DicomError(EndoLinkError):
+    """A DICOM file cannot be turned into frames."""
+
+    code = "dicom-error"
+    title = "The DICOM file cannot be read"
+
+
+class DicomUnreadable(DicomError):
+    code = "dicom-unreadable"
+    title = "The file is not DICOM, or its header is damaged"
+
+
+class DicomUnsupported(DicomError):
+    code = "dicom-unsupported"
+    title = "This kind of DICOM file is not read"
+
+
+class DicomTooLarge(DicomError):
+    code = "dicom-too-large"
+    title = "The DICOM file holds too much"
+
+
+class DicomCorrupt(DicomError):
+    code = "dicom-corrupt"
+    title = "The pixel data is not what the header promises"
+
+
+class PacsError(EndoLinkError):
+    """A PACS cannot be asked, or does not answer as DICOMweb says."""
+
+    code = "pacs-error"
+    title = "The PACS did not give what was asked for"
+
+
+class PacsUnreachable(PacsError):
+    code = "pacs-unreachable"
+    title = "The PACS cannot be reached"
+
+
+class PacsRefused(PacsError):
+    code = "pacs-refused"
+    title = "The PACS refused"
+
+
+class EgressRefused(EndoLinkError):
+    code = "egress-refused"
+    title = "The rules do not let this data go there"
+
+
+class SinkUnsuited(EndoLinkError):
+    code = "sink-unsuited"
+    title = "The results cannot be written in this form"
+
+
+class ReviewMissing(EndoLinkError):
+    code = "review-missing"
+    title = "A human has to look at the frames first"
 
 
 class TimeBackwards(EndoLinkError):

@@ -13,6 +13,7 @@ from endolink.model.errors import EndoLinkError
 from endolink.model.frame import Frame
 from endolink.serving.archive.picture import Locator, Picture, Reading, Unread
 from endolink.serving.archive.sources.containers import TarContainer, ZipContainer
+from endolink.serving.archive.sources.dicom import DicomSource
 from endolink.serving.archive.sources.files import ImageFile, find_files
 from endolink.serving.archive.sources.videos import VideoFile
 
@@ -70,7 +71,7 @@ class Stored:
             yield Unread(Locator(self.place), self.place, error, index=after)
 
 
-_KINDS: tuple[Source, ...] = (ZipContainer(), TarContainer(), VideoFile())
+_KINDS: tuple[Source, ...] = (ZipContainer(), TarContainer(), DicomSource(), VideoFile())
 
 
 def find(places: Iterable[str]) -> Iterator[Stored]:
