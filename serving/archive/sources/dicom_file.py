@@ -236,7 +236,7 @@ class DicomFile:
         )
 
     def _check_class(self) -> None:
-        sop_class = self.header.get("SOPClassUID")
+        sop_class = str(self.header.get("SOPClassUID"))
         if sop_class not in STILL_CLASSES | VIDEO_CLASSES:
             raise DicomUnsupported(
                 "The object is no endoscopic picture: VL and Video Endoscopic, VL and Video "
@@ -478,7 +478,8 @@ def read_pictures(
 ) -> Iterator[Picture | Unread]:
     """Give the frames of an open file as pictures; what ends them early is given as well."""
     header = file.header
-    study = f"{STUDY}{header.get('StudyInstanceUID', '')}"
+    uid_of_study = header.get("StudyInstanceUID")
+    study = f"{STUDY}{uid_of_study}" if uid_of_study else place
     several = file.is_video or file.frame_count > 1
     # The frames of one object share a clock; stills share their series' order.
     series = str(header.get("SOPInstanceUID" if several else "SeriesInstanceUID", ""))
