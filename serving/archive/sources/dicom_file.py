@@ -137,12 +137,17 @@ class DicomFile:
     `transfer_syntax` says how the pixels are stored.
     """
 
-    def __init__(self, file: BinaryIO, *, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(
+        self, file: BinaryIO, *, limits: Limits = DEFAULT_LIMITS, whole: bool = False
+    ) -> None:
         """Read the header of `file`, which can be sought in and stays the caller's to close.
+
+        `whole` keeps every element of it.
 
         Raises DicomUnreadable, DicomUnsupported, DicomTooLarge or DicomCorrupt.
         """
         self._limits = limits
+        self._whole = whole
         self._files = ExitStack()
         size = file.seek(0, io.SEEK_END)
         with ExitStack() as undo:
@@ -165,7 +170,9 @@ class DicomFile:
         self._start = self._file.tell()
 
     @classmethod
-    def open(cls, path: Path, *, limits: Limits = DEFAULT_LIMITS) -> "DicomFile":
+    def open(
+        cls, path: Path, *, limits: Limits = DEFAULT_LIMITS, whole: bool = False
+    ) -> "DicomFile":
         """Open the file at `path`; leaving the `with` block closes it.
 
         Raises SourceMissing, SourceUnreadable, and what the constructor does.
@@ -177,7 +184,7 @@ class DicomFile:
         except OSError as error:
             raise SourceUnreadable(f"The file cannot be read: {error.strerror}.") from None
         try:
-            opened = cls(file, limits=limits)
+            opened = cls(file, limits=limits, whole=whole)
         except BaseException:
             file.close()
             raise
@@ -232,7 +239,7 @@ class DicomFile:
             self._size,
             self.transfer_syntax,
             lambda tag, _vr, _length: tag >= _FLOAT_PIXEL_DATA,
-            [*_KEPT],
+            None if self._whole else [*_KEPT],
         )
 
     def _check_class(self) -> None:
