@@ -1,5 +1,6 @@
 """A picture as it is stored: where it lies, which study it belongs to, how to get at it."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -23,6 +24,11 @@ class Locator:
     def __str__(self) -> str:
         member = "" if self.member is None else f"!{self.member}"
         return f"{self.place}{member}" + ("" if self.number is None else f"#{self.number}")
+
+
+def readable(locator: Locator) -> str:
+    """Write a locator as text that any encoding takes: what is not UTF-8 in a name is escaped."""
+    return os.fsencode(str(locator)).decode("utf-8", "backslashreplace")
 
 
 @dataclass(frozen=True, eq=False)

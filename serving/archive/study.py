@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from math import log
 from typing import Final
 
 from endolink.model.temporal import Event
@@ -11,6 +12,12 @@ from endolink.serving.archive.picture import Locator
 NOTICE: Final = "EndoLink points; the clinician decides. This is not a diagnosis."
 
 _URN: Final = "urn:oid:"
+# A frame is described, for the choice of what to show, from this evidence on (in log-odds over the
+# threshold's): a little less than the operating point asks for, since a reader sees more than a
+# network. To describe every frame would make the road longer by an eighth.
+NEARLY: Final = -1.0
+# Probabilities nearer to 0 or 1 say no more than this one does; it keeps log-odds finite.
+_CERTAIN: Final = 1e-6
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,10 @@ class StudyEvent:
 
 @dataclass(frozen=True)
 class KeyFrame:
-    """A frame worth looking at; `finding` is what it was chosen for, None for the view alone."""
+    """A frame worth looking at, and the finding it was chosen for.
+
+    Where nothing was found, it is the usable frame most like those the model knows, for none.
+    """
 
     frame: FrameResult
     finding: FindingVerdict | None
@@ -55,7 +65,7 @@ class KeyFrame:
 
 @dataclass(frozen=True)
 class Landmark:
-    """A landmark, where it was first and where it was best seen."""
+    """A landmark: where its stay in view began that shows it best, and where that is best seen."""
 
     finding: str
     first: FrameResult
@@ -119,3 +129,18 @@ class StudyResult:
     def study_uid(self) -> str | None:
         """The DICOM StudyInstanceUID, where there is one. Private, as `key` is."""
         return self.key.removeprefix(_URN) if self.key.startswith(_URN) else None
+
+
+def evidence(finding: FindingVerdict) -> float:
+    """Say how far the probability is above its threshold, in log-odds; below, it is negative."""
+    return _log_odds(finding.probability) - _log_odds(finding.threshold)
+
+
+def worth_showing(finding: FindingVerdict) -> bool:
+    """Say whether a frame with this may be shown for it: anything but the view's quality."""
+    return finding.kind != "view-quality" and evidence(finding) >= NEARLY
+
+
+def _log_odds(probability: float) -> float:
+    inside = min(max(probability, _CERTAIN), 1 - _CERTAIN)
+    return log(inside / (1 - inside))

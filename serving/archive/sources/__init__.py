@@ -80,6 +80,11 @@ def find(places: Iterable[str]) -> Iterator[Stored]:
         yield Stored(str(path), str(path.parent), _source(path))
 
 
+def absolute(place: str) -> str:
+    """Give a place the same name wherever it is called from; a web address has it already."""
+    return place if "://" in place else str(Path(place).absolute())
+
+
 def fetch(locators: Iterable[Locator], reading: Reading) -> Iterator[tuple[Locator, bytes | Frame]]:
     """Read single pictures again, each place opened once; those that are gone are left out.
 
