@@ -1,6 +1,8 @@
 """`endolink score` and `endolink watch`: verdicts on what is stored, without a service."""
 
+import signal
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +20,7 @@ from endolink.serving.archive.picture import Reading
 from endolink.serving.archive.scoring import Progress, Scored, score_pictures
 from endolink.serving.archive.screen import write_lines, write_table
 from endolink.serving.archive.sources import absolute, find
+from endolink.serving.archive.watch import Arrivals, follow
 
 
 def score(
@@ -104,6 +107,86 @@ def score(
         raise typer.Exit(1)
 
 
+def watch(
+    folders: Annotated[
+        list[Path],
+        typer.Argument(
+            help="The folders to follow.",
+            metavar="FOLDER",
+            show_default=False,
+            exists=True,
+            file_okay=False,
+        ),
+    ],
+    *,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="As in `endolink score`.")],
+    poll: Annotated[
+        float, typer.Option(metavar="S", min=0.1, help="Look for new files this often.")
+    ] = 5.0,
+    still: Annotated[
+        float,
+        typer.Option(metavar="S", min=0, help="A file has arrived when it was still for so long."),
+    ] = 10.0,
+    bundle: options.Bundle = None,
+    forms: Annotated[
+        list[Form] | None,
+        typer.Option("--format", help="As in `endolink score` with --out."),
+    ] = None,
+    explain: options.Explains = "none",
+    every: options.Every = None,
+    interval: options.Interval = None,
+    identifiers: options.Identifiers = False,
+    secret: options.Secret = None,
+    provider: options.Accelerator = "auto",
+    threads: options.Threads = None,
+) -> None:
+    """Follow folders, and score what arrives there as `endolink score --out` does.
+
+    It goes on until it is stopped (Ctrl-C, SIGTERM). Started again with the same line it goes on
+    with what --out holds, and scores no frame twice. What comes later to a study, a further picture
+    in its folder, has the study's results written again.
+
+    It points; the clinician decides. Nothing is uploaded.
+
+    For example:
+
+        endolink watch incoming/ --out results --every 0.5
+    """
+    chosen = tuple(dict.fromkeys(forms or [Form.PARQUET, Form.CSV]))
+    _check_forms(chosen, out, resume=True)
+    classifier = options.open_classifier(bundle, provider)
+    job = Job(
+        out=out,
+        classifier=classifier,
+        sinks=options.make_sinks(chosen, classifier, identifiers=identifiers),
+        reading=Reading(limits=classifier.limits, every_s=every, interval_s=interval),
+        explain=explain,
+        workers=threads or available_cpus(),
+        secret=None if secret is None else options.read_secret(secret),
+    )
+    console = Console(stderr=True, highlight=False)
+
+    def pause() -> bool:
+        time.sleep(poll)
+        return False
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
+    unwritten = Unwritten()
+    places = [folder.absolute() for folder in folders]
+    try:
+        with job.open_ledger(resume=True) as ledger:
+            arrived = follow(
+                job, ledger, places, arrivals=Arrivals(still), unwritten=unwritten, pause=pause
+            )
+            for done in arrived:
+                _tell(console, done, job, unwritten)
+    except KeyboardInterrupt:
+        console.print("Stopped; the same line goes on from here.")
+
+
 def _check_forms(forms: tuple[Form, ...], out: Path | None, *, resume: bool) -> None:
     screen = [form for form in forms if form in options.ON_SCREEN]
     if out is None and (resume or screen != list(forms) or len(forms) > 1):
@@ -145,15 +228,20 @@ def _run(job: Job, places: list[str], *, resume: bool) -> int:
     with job.open_ledger(resume=resume) as ledger, Meter(console, lambda: _count(places)) as meter:
         for done in run(job, ledger, find(places), unwritten):
             meter.show(done)
-    console.print(
-        f"{done.scored:,} frames scored, {done.known:,} known already, {done.failed:,} without a "
-        f"verdict. Results are in {job.out}."
-    )
-    for pseudonym, error in unwritten.errors.items():
-        console.print(f"[red]Study {pseudonym} was not written[/] ({error.code}): {error.detail}")
+    _tell(console, done, job, unwritten)
     if unwritten.errors:
         raise typer.Exit(1)
     return done.scored + done.known + done.passed
+
+
+def _tell(console: Console, done: Progress, job: Job, unwritten: Unwritten) -> None:
+    console.print(
+        f"{done.scored:,} frames scored, {done.known:,} known already, {done.failed:,} without a "
+        f"verdict. Results are in {job.out}.",
+        soft_wrap=True,
+    )
+    for pseudonym, error in unwritten.errors.items():
+        console.print(f"[red]Study {pseudonym} was not written[/] ({error.code}): {error.detail}")
 
 
 def _count(places: Iterable[str]) -> int:
