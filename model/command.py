@@ -10,12 +10,11 @@ from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from typing import Annotated, Any
 
-import click
 import typer
 from rich.console import Console
 
 from endolink import __version__
-from endolink.model.errors import EndoLinkError
+from endolink.model.errors import CommandBroken, EndoLinkError
 
 GROUP = "endolink.commands"
 _ORDER = ("serve", "score", "train", "evaluate", "export", "bundle")
@@ -73,7 +72,10 @@ def _load(entry: EntryPoint) -> Callable[..., Any] | typer.Typer:
         reason = f"{type(error).__name__}: {error}"
 
         def broken() -> None:
-            raise click.ClickException(f"`{entry.name}` ({entry.value}) does not load: {reason}")
+            raise CommandBroken(
+                f"`{entry.name}` ({entry.value}) does not load: {reason}. Install what it needs, "
+                "or uninstall the distribution that brings it."
+            )
 
         broken.__doc__ = f"Does not load: {reason}"
         return broken

@@ -48,6 +48,7 @@
     │   └── SplitLeak               split-leak                one group on both sides of a split
     ├── TrainingRefused             training-refused          a run cannot start, or go on, as asked
     ├── ExportRefused               export-refused            a gate was not passed
+    ├── CommandBroken               command-broken            a sub-command that does not load
     ├── ExtraMissing                extra-missing             an optional install is needed
     └── RequestError                a call to the service
         ├── RequestInvalid          request-invalid
@@ -327,6 +328,11 @@ class TrainingRefused(EndoLinkError):
 class ExportRefused(EndoLinkError):
     code = "export-refused"
     title = "The exported network did not pass its gate"
+
+
+class CommandBroken(EndoLinkError):
+    code = "command-broken"
+    title = "A sub-command of endolink does not load"
 
 
 class ExtraMissing(EndoLinkError):

@@ -20,10 +20,12 @@ FINE = 224
 # benchmarks.quality` prints the false pauses and the detection rates.
 DARK_BELOW = 0.15
 OVER_EXPOSED_ABOVE = 0.20
-BLURRED_BELOW = 0.29
+BLURRED_BELOW = 0.295
+SMEARED_BELOW = 0.270
 OUT_OF_BODY_BELOW = 0.42
 
 CLIPPED_FROM = 240  # luma of a pixel that shows only glare
+LIT_ENOUGH = 0.1  # share of the view that must be lit for its colour to be judged
 COLOURED_FROM = 40  # darker pixels, by their brightest channel, have no colour worth counting
 # The directions along which sharpness is measured: a fast camera smears along one of them only.
 DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))
@@ -35,24 +37,26 @@ class Quality:
 
     `luminance` is the luma that the brightest tenth of the view exceeds, 0 (black) to 1 (white).
     `clipped` is the share of the view, 0 to 1, that is burnt out to white.
-    `sharpness` compares the differences of pixels 1 and 4 apart, in the direction where that is
-    least: 0.25 where every edge is a ramp, to 1 where all detail is as fine as the pixels. It does
-    not depend on contrast, brightness or resolution.
+    `sharpness` compares the differences of pixels 1 and 4 apart, the mean over four directions:
+    0.25 where every edge is a ramp, to 1 where all detail is as fine as the pixels. It does not
+    depend on contrast, brightness or resolution. `smear` is the least of the four: motion blurs
+    along one direction only.
     `tissue` is the share, 0 to 1, of the view's lit pixels whose colour occurs inside the body: red
-    to yellow, the green of narrow-band imaging, the deep blue of a dye.
+    to yellow, the green of narrow-band imaging, the deep blue of a dye; 1 where too few are lit.
     `reasons` holds any of `dark`, `blurred`, `over-exposed`, `out-of-body`, in this order.
     """
 
     luminance: float
     clipped: float
     sharpness: float
+    smear: float
     tissue: float
 
     @property
     def reasons(self) -> tuple[str, ...]:
         rules = (
             ("dark", self.luminance < DARK_BELOW),
-            ("blurred", self.sharpness < BLURRED_BELOW),
+            ("blurred", self.sharpness < BLURRED_BELOW or self.smear < SMEARED_BELOW),
             ("over-exposed", self.clipped > OVER_EXPOSED_ABOVE),
             ("out-of-body", self.tissue < OUT_OF_BODY_BELOW),
         )
@@ -70,7 +74,8 @@ def assess(frame: Frame, view: View) -> Quality:
     crop = frame.pixels[y0:y1, x0:x1]
     picture = Image.fromarray(np.ascontiguousarray(crop))
     luminance, clipped, tissue = _light_and_colour(picture, shown)
-    return Quality(luminance, clipped, _sharpness(picture, shown), tissue)
+    along = _sharpness(picture, shown)
+    return Quality(luminance, clipped, sum(along) / len(along), min(along), tissue)
 
 
 def _light_and_colour(picture: Image.Image, shown: NDArray[np.bool_]) -> tuple[float, float, float]:
@@ -98,17 +103,18 @@ def _light_and_colour(picture: Image.Image, shown: NDArray[np.bool_]) -> tuple[f
     dye = (blue > green) & (green > red) & (100 * chroma > 55 * brightest)
     lit = brightest > COLOURED_FROM
     tissue = np.count_nonzero((warm | pink | narrow_band | dye) & lit)
-    return luminance, clipped, int(tissue) / max(1, int(np.count_nonzero(lit)))
+    lights = int(np.count_nonzero(lit))
+    return luminance, clipped, int(tissue) / lights if lights > LIT_ENOUGH * len(luma) else 1.0
 
 
-def _sharpness(picture: Image.Image, shown: NDArray[np.bool_]) -> float:
+def _sharpness(picture: Image.Image, shown: NDArray[np.bool_]) -> list[float]:
     zoom = min(1.0, FINE / max(picture.size))
     width, height = (max(16, round(side * zoom)) for side in picture.size)
     light = np.asarray(picture.getchannel("G").resize((width, height), Image.Resampling.BOX))
     rows = np.arange(height) * shown.shape[0] // height
     columns = np.arange(width) * shown.shape[1] // width
     mask = shown[rows].take(columns, axis=1)
-    return min(_sharpness_along(light, mask, down, right) for down, right in DIRECTIONS)
+    return [_sharpness_along(light, mask, down, right) for down, right in DIRECTIONS]
 
 
 def _sharpness_along(

@@ -1,4 +1,4 @@
-"""The view: where in a frame the scope's illuminated picture is, and what of it shows the patient."""
+"""The view: where the scope's illuminated picture is in a frame, and what of it is the patient."""
 
 import math
 from dataclasses import dataclass
@@ -14,21 +14,28 @@ from endolink.model.text import find_texts
 
 Box = tuple[int, int, int, int]
 
-# The geometry is found on a copy with this many pixels on its longer side, so that one pixel of it
-# is the same share of the scene however many pixels were decoded.
+# The geometry is found on a copy with at most this many pixels on its longer side, burned-in text
+# on a finer one. FINE is about what a JPEG decoded for a network has: the view of a frame is then
+# the same however far it was reduced. Whoever stores pictures, and must find small print, asks for
+# more detail.
 COARSE = 200
-# Burned-in text is found on a copy with at most this many pixels on its longer side.
-FINE = 720
-# A pixel is lit where it is this much brighter than the frame's black, in levels of 0-255. The
-# black of a capture card may lie as high as the pedestal of limited-range video.
-LIT_ABOVE_BLACK = 9
-BLACK_AT_MOST = 24
+FINE = 480
+# What is brighter than its surround over less than this share of the longer side is a stroke of
+# text, a fine line or a highlight, and says nothing of where the view is.
+STROKE = 1 / 80
+# A pixel is lit where it is this much brighter than the frame's black, which lies at most at the
+# pedestal of limited-range video; in levels of 0-255 of `_light`, which halves red.
+LIT_ABOVE_BLACK = 4.5
+BLACK_AT_MOST = 12
 # A lit area smaller than this share of the frame is not a view.
 SMALLEST_VIEW = 0.03
+# Where the view is narrower than this share of the frame (a scope's picture on a larger screen),
+# it is looked at again, alone.
+SMALL_ON_SCREEN = 0.6
 # No box has a side shorter than this, in decoded pixels, or than the frame where that is shorter.
 SMALLEST_SIDE = 16
-# The outline is the intersection of this many half-planes: an octagon and a rectangle are exact, a
-# circle is 0.1 % too wide at worst.
+# The outline is cut by this many half-planes: a rectangle and an octagon come out exact, a circle
+# 0.1 % too wide at worst.
 DIRECTIONS = 64
 ANGLES = np.arange(DIRECTIONS) * (2 * np.pi / DIRECTIONS)
 NORMALS = np.stack([np.cos(ANGLES), np.sin(ANGLES)], axis=1)
@@ -39,8 +46,9 @@ class View:
     """The part of a frame that shows the patient, in pixels of the decoded array.
 
     `box` bounds the illuminated picture (x0, y0, x1, y1, half-open). `mask` is bool H×W, True where
-    the patient is shown: inside the scope's mask and neither an inset nor burned-in text. `found` is
-    False where no illuminated picture could be told from its surround; the box is then the frame.
+    the patient is shown: inside the scope's mask and neither an inset nor burned-in text. `found`
+    is False where no illuminated picture could be told from its surround; the box is then the
+    frame. `insets` are the rectangles blanked in the view, `texts` those blanked anywhere.
     """
 
     box: Box
@@ -50,89 +58,131 @@ class View:
     found: bool = True
 
 
-def find_view(frame: Frame) -> View:
-    """Find the illuminated picture in `frame`, whatever the scope's mask and wherever it lies."""
+def find_view(frame: Frame, *, detail: int = FINE) -> View:
+    """Find the illuminated picture in `frame`, whatever the scope's mask and wherever it lies.
+
+    A scope's picture is convex, so its outline is the convex hull of the largest lit area: a dark
+    lumen inside is kept, whether or not it reaches the edge. Text, then insets, are looked for
+    first, so that they neither widen the hull nor stay in the mask; text on a copy with at most
+    `detail` pixels on its longer side.
+    """
     pixels = frame.pixels
     height, width = pixels.shape[:2]
-    image = Image.fromarray(pixels)
-    reduction = -(-max(width, height) // FINE)
-    fine_image = image.reduce(reduction) if reduction > 1 else image
-    fine = np.asarray(fine_image) if reduction > 1 else pixels
-
-    # Red alone is no measure of light: text is bright in green, too, tissue only half as much.
-    light = np.maximum(fine[:, :, 1], np.maximum(fine[:, :, 0], fine[:, :, 2]) >> 1)
-    stroke = 2 * max(1, round(max(fine.shape) / 160)) + 1
-    ground = _open(light, stroke)
-
-    reduction_again = max(1, -(-max(fine.shape) // COARSE))
-    colours = np.asarray(fine_image.reduce(reduction_again))
-    dim = np.asarray(Image.fromarray(ground).reduce(reduction_again))
-    black = min(int(np.partition(dim[::3, ::3].ravel(), dim.size // 450)[dim.size // 450]), BLACK_AT_MOST // 2)
-    lit = dim >= black + LIT_ABOVE_BLACK / 2
-
-    each = reduction * reduction_again
-    scale = np.full(4, each)
-    size = lit.shape[::-1]
+    fine, reduction = pixels, math.ceil(max(width, height) / detail)
+    if reduction > 1:
+        fine = np.asarray(Image.fromarray(pixels).reduce(reduction))
+    light = _light(fine)
+    ground = _open(light, 2 * max(1, round(max(fine.shape) * STROKE / 2)) + 1)
     texts = find_texts(light, ground)
+
+    region = (0, 0, fine.shape[1], fine.shape[0])
+    outline, insets = _look(fine, ground, texts, region)
+    if outline is not None:
+        x0, y0, x1, y1 = _bounds(outline, region[2], region[3])
+        if min((x1 - x0) / region[2], (y1 - y0) / region[3]) < SMALL_ON_SCREEN:
+            margin = (x1 - x0 + y1 - y0) // 40 + 4
+            low, high = (max(0, x0 - margin), max(0, y0 - margin)), (x1 + margin, y1 + margin)
+            close = (*low, min(region[2], high[0]), min(region[3], high[1]))
+            again, insets = _look(fine, ground, texts, close)
+            outline = outline if again is None else again
+
+    if outline is None:
+        box, mask = (0, 0, width, height), np.ones((height, width), bool)
+    else:
+        outline *= reduction
+        box, mask = _bounds(outline, width, height), _inside(outline, width, height)
+    insets = [_enlarged(inset, reduction, width, height) for inset in insets]
+    # The black beside the view is no inset, though its rectangle may touch the view's edge.
+    rim = 2 * math.ceil(max(width, height) / COARSE)
+    insets = [
+        (x0, y0, x1, y1)
+        for x0, y0, x1, y1 in insets
+        if mask[y0 + rim : y1 - rim, x0 + rim : x1 - rim].any()
+    ]
+    texts = [_enlarged(text, reduction, width, height) for text in texts]
+    for x0, y0, x1, y1 in insets + texts:
+        mask[y0:y1, x0:x1] = False
+    return View(box, mask, tuple(insets), tuple(texts), outline is not None)
+
+
+def _light(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Give the brightness, uint8 H×W, in which tissue is lit and text stands out from it.
+
+    White, yellow and green text are bright in green, tissue is mostly in red.
+    """
+    red_or_blue = np.maximum(pixels[:, :, 0], pixels[:, :, 2])
+    light: NDArray[np.uint8] = np.maximum(pixels[:, :, 1], red_or_blue >> 1)
+    return light
+
+
+def _look(
+    fine: NDArray[np.uint8], ground: NDArray[np.uint8], texts: list[Box], region: Box
+) -> tuple[NDArray[np.float64] | None, list[Box]]:
+    """Find the view's outline (N×2 corners x, y) and the insets in `region`, both in `fine`."""
+    left, top, right, bottom = region
+    window = np.s_[top:bottom, left:right]
+    reduction = math.ceil(max(right - left, bottom - top) / COARSE)
+    colours = np.asarray(Image.fromarray(fine[window]).reduce(reduction))
+    dim = np.asarray(Image.fromarray(ground[window]).reduce(reduction))
+    sample = dim[::3, ::3].ravel()
+    black = int(np.partition(sample, len(sample) // 50)[len(sample) // 50])
+    lit = dim >= min(black, BLACK_AT_MOST) + LIT_ABOVE_BLACK
+
     written = np.zeros(lit.shape, bool)
-    fx, fy = size[0] / fine.shape[1], size[1] / fine.shape[0]
     for x0, y0, x1, y1 in texts:
-        written[int(y0 * fy) : int(y1 * fy) + 1, int(x0 * fx) : int(x1 * fx) + 1] = True
+        columns = slice(max(0, x0 - left) // reduction, max(0, x1 - left) // reduction + 1)
+        written[max(0, y0 - top) // reduction : max(0, y1 - top) // reduction + 1, columns] = True
     insets = find_insets(colours, lit, written)
     for x0, y0, x1, y1 in insets:
-        lit[max(0, y0 - 1) : y1 + 1, max(0, x0 - 1) : x1 + 1] = False
+        # The rim of a black one is the view's own edge.
+        if lit[y0:y1, x0:x1].mean() > 0.1:
+            lit[max(0, y0 - 1) : y1 + 1, max(0, x0 - 1) : x1 + 1] = False
     component = _largest(lit)
-    found = component is not None
-    if component is None:
-        outline = Image.new("1", (width, height), 1)
-        box = (0, 0, width, height)
-    else:
-        corners = _outline(component) * scale[:2]
-        outline = Image.new("1", (width, height), 0)
-        ImageDraw.Draw(outline).polygon([tuple(corner) for corner in corners - 0.5], fill=1)
-        box = _bounds(corners, width, height)
-
-    inset_boxes = tuple(_clip(inset * scale, width, height) for inset in np.array(insets))
-    text_boxes = tuple(_clip(np.array(text) * reduction, width, height) for text in texts)
-    draw = ImageDraw.Draw(outline)
-    for x0, y0, x1, y1 in inset_boxes + text_boxes:
-        draw.rectangle((x0, y0, x1 - 1, y1 - 1), fill=0)
-    return View(box, np.array(outline), inset_boxes, text_boxes, found)
+    origin = np.array([left, top])
+    found = [
+        (x0 * reduction + left, y0 * reduction + top, x1 * reduction + left, y1 * reduction + top)
+        for x0, y0, x1, y1 in insets
+    ]
+    return None if component is None else _outline(component) * reduction + origin, found
 
 
 def _open(plane: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     """Take away what is bright and narrower than `side` pixels (grey opening by a square)."""
-    for axis in (0, 1):
-        plane = _slide(np.minimum, plane, side, axis)
-    for axis in (0, 1):
-        plane = _slide(np.maximum, plane, side, axis)
-    return plane
+    eroded = _slide(np.minimum, _slide(np.minimum, plane, side, 0), side, 1)
+    return _slide(np.maximum, _slide(np.maximum, eroded, side, 0), side, 1)
 
 
 def _slide(extreme: np.ufunc, plane: NDArray[np.uint8], side: int, axis: int) -> NDArray[np.uint8]:
-    """Give the extreme over a centred window of `side` (odd) pixels along `axis`, edges repeated."""
+    """Give the extreme over a centred window of `side` (odd) pixels along `axis`."""
     half = side // 2
-    lines = np.moveaxis(plane, axis, 0)
+    lines = plane.swapaxes(0, axis)
     run = np.concatenate([lines[:1]] * half + [lines] + [lines[-1:]] * half)
     covered = 1
     while covered < side:
         step = min(covered, side - covered)
         run = extreme(run[:-step], run[step:])
         covered += step
-    return np.moveaxis(run, 0, axis)
+    return run.swapaxes(0, axis)
 
 
 def _largest(lit: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
-    """Give the largest connected part of `lit`, bool H×W, or nothing where none is large enough."""
-    solid = _open(lit.view(np.uint8), 3).astype(bool)
+    """Give the largest connected part of `lit`, bool H×W, or nothing where none is large enough.
+
+    Parts that only touch, as a second picture beside the view may, count as two.
+    """
+    plane = lit.view(np.uint8)
+    core = _slide(np.minimum, _slide(np.minimum, plane, 5, 0), 5, 1)
     # Every second pixel is enough to tell the parts from each other, and a quarter of the work.
-    labels, count = ndimage.label(solid[::2, ::2])
+    labels, count = ndimage.label(core[::2, ::2])
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
-    if not count or 4 * sizes.max() < SMALLEST_VIEW * lit.size:
+    if not count:
         return None
-    part = np.repeat(np.repeat(labels == sizes.argmax(), 2, axis=0), 2, axis=1)
-    return solid & part[: lit.shape[0], : lit.shape[1]]
+    part = (labels == sizes.argmax()).view(np.uint8).repeat(2, axis=0).repeat(2, axis=1)
+    part = part[: lit.shape[0], : lit.shape[1]]
+    grown = _slide(np.maximum, _slide(np.maximum, part, 7, 0), 7, 1)
+    component = (grown & _open(plane, 3)).astype(bool)
+    return component if np.count_nonzero(component) >= SMALLEST_VIEW * lit.size else None
 
 
 def _outline(component: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -141,32 +191,36 @@ def _outline(component: NDArray[np.bool_]) -> NDArray[np.float64]:
     kept = component[rows]
     left = kept.argmax(axis=1)
     right = kept.shape[1] - kept[:, ::-1].argmax(axis=1)
-    points = np.stack(
-        [np.concatenate([left, right, left, right]), np.concatenate([rows, rows, rows + 1, rows + 1])]
-    )
+    xs = np.concatenate([left, right, left, right])
+    ys = np.concatenate([rows, rows, rows + 1, rows + 1])
     # Each corner is where two neighbouring lines x cos a + y sin a = reach meet.
-    reach = (NORMALS @ points).max(axis=1)
+    reach = (NORMALS @ np.stack([xs, ys])).max(axis=1)
     after = np.roll(reach, -1)
     (cos, sin), (cos_after, sin_after) = NORMALS.T, np.roll(NORMALS, -1, axis=0).T
-    det = math.sin(2 * math.pi / DIRECTIONS)
-    return np.stack([reach * sin_after - after * sin, cos * after - cos_after * reach], 1) / det
+    corners = np.stack([reach * sin_after - after * sin, cos * after - cos_after * reach], axis=1)
+    return corners / math.sin(2 * math.pi / DIRECTIONS)
+
+
+def _inside(corners: NDArray[np.float64], width: int, height: int) -> NDArray[np.bool_]:
+    image = Image.new("1", (width, height))
+    ImageDraw.Draw(image).polygon([(x - 0.5, y - 0.5) for x, y in corners.tolist()], fill=1)
+    return np.array(image)
 
 
 def _bounds(corners: NDArray[np.float64], width: int, height: int) -> Box:
-    low, high = corners.min(axis=0), corners.max(axis=0)
-    x0, x1 = _span(round(low[0]), round(high[0]), width)
-    y0, y1 = _span(round(low[1]), round(high[1]), height)
+    (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
+    x0, x1 = _span(round(left), round(right), width)
+    y0, y1 = _span(round(top), round(bottom), height)
     return x0, y0, x1, y1
 
 
 def _span(low: int, high: int, limit: int) -> tuple[int, int]:
-    """Clip a side to the frame and keep it at least SMALLEST_SIDE long where the frame is."""
+    """Clip a side to the frame, and keep it at least SMALLEST_SIDE long where the frame is."""
     side = min(SMALLEST_SIDE, limit)
     low = max(0, min(low, limit - side))
     return low, min(limit, max(high, low + side))
 
 
-def _clip(box: NDArray[np.float64], width: int, height: int) -> Box:
-    x0, y0 = np.floor(box[:2]).astype(int)
-    x1, y1 = np.ceil(box[2:]).astype(int)
-    return max(0, int(x0)), max(0, int(y0)), min(width, int(x1)), min(height, int(y1))
+def _enlarged(box: Box, by: int, width: int, height: int) -> Box:
+    x0, y0, x1, y1 = (side * by for side in box)
+    return min(x0, width), min(y0, height), min(x1, width), min(y1, height)

@@ -44,6 +44,7 @@ _CACHE = Path("~/.cache/endolink")
 
 
 def train(
+    *,
     data: Data,
     out: Annotated[Path, typer.Option("--out", help="The run's folder; runs go on from it.")],
     folds: Annotated[int, typer.Option(min=2, help="Into how many folds the data is dealt.")] = 5,
@@ -90,6 +91,7 @@ def train(
     """
     _need_extra()
     run = importlib.import_module("endolink.training.run")
+    setup = importlib.import_module("endolink.training.config")
     recipe = importlib.import_module("endolink.training.recipe").Recipe(
         architecture=arch,
         width=width,
@@ -107,7 +109,7 @@ def train(
     if every and split is not None:
         raise typer.BadParameter("--split is one split; it cannot be cross-validated")
     configs = [
-        run.Config(
+        setup.Config(
             data=tuple(data),
             recipe=recipe,
             folds=folds,
@@ -116,8 +118,8 @@ def train(
             split=None if split is None else str(split),
             specificity=specificity,
             command=_command(),
-            git_commit=run.git_commit(),
-            libraries=run.libraries(),
+            git_commit=setup.git_commit(),
+            libraries=setup.libraries(),
         )
         for number in (range(folds) if every else [int(fold)])
     ]
@@ -134,6 +136,7 @@ def train(
 
 
 def evaluate(
+    *,
     data: Data,
     bundle: Annotated[
         Path | None, typer.Option(help="The bundle's folder; without it, the one that is bundled.")
@@ -215,6 +218,7 @@ def evaluate(
 
 def export(
     run: Annotated[Path, typer.Argument(help="The folder of a finished run.")],
+    *,
     out: Annotated[Path, typer.Option("--out", help="The bundle's folder.")],
     name: Annotated[str, typer.Option(help="What the model is called.")] = "model",
     version: Annotated[str, typer.Option(help="Its version, as 1.0.0.")] = "1.0.0",
@@ -237,7 +241,7 @@ def export(
     """
     _need_extra()
     runs = importlib.import_module("endolink.training.run")
-    config = runs.read_config(run)
+    config = importlib.import_module("endolink.training.config").read_config(run)
     with _Display() as display:
         material = runs.gather(data or config.data, config.recipe, cache, display)
         made = runs.finish(

@@ -28,8 +28,6 @@ Progress = Callable[[int], None]
 BATCH = 16
 # The share of frames whose top finding may change under a stress that is passed.
 MOST_CHANGED = 0.02
-# What is vouched for where not even the largest side tried passes: a full-sized frame.
-_UNTRIED_SIDE = 1024
 _SIDES = (512, 384, 256, 192, 128)
 _QUALITIES = (90, 75, 60, 45, 30)
 
@@ -154,7 +152,7 @@ def validated_input(
     """Find the smallest side and the lowest JPEG quality at which the verdicts stay alike.
 
     Sizes and qualities are tried from good to poor, until more than `MOST_CHANGED` of the top
-    findings change; the last that passed is given.
+    findings change; the last that passed is given, or the frames as they are where none did.
     """
 
     def passes(change: Callable[[Frame], bytes]) -> bool:
@@ -169,7 +167,8 @@ def validated_input(
 
     sides = takewhile(lambda side: passes(partial(smaller, side=side)), _SIDES)
     qualities = takewhile(lambda quality: passes(partial(poorer, quality=quality)), _QUALITIES)
-    side, quality = min(sides, default=_UNTRIED_SIDE), min(qualities, default=100)
+    whole = min(min(item.frame.width, item.frame.height) for item in scored.verdicts)
+    side, quality = min([whole, *sides]), min(qualities, default=100)
     if progress:
         progress(len(scored.samples))
     return ValidatedInput(min_side=side, jpeg_quality=quality)

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from math import cos, isnan, pi
+from math import cos, pi
 from pathlib import Path
 from pickle import UnpicklingError
 from time import perf_counter
@@ -45,15 +45,37 @@ class Frames:
     """Labelled squares: `rows` of uint8 [M, S, S, 4], and for each its labels, [N, findings].
 
     The fourth channel is the mask of what is shown. `rows` keeps a memory-mapped array on disk.
+    `groups` [N] numbers the group of near-copies that each frame belongs to.
     """
 
     squares: NDArray[np.uint8]
     rows: NDArray[np.intp]
     present: Bools
     known: Bools
+    groups: NDArray[np.intp]
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def share(self, burst: int) -> NDArray[np.float64]:
+        """Say in what share of epochs each frame is learned from, [N], at `burst` of a group."""
+        _, group, count = np.unique(self.groups, return_inverse=True, return_counts=True)
+        return np.minimum(1.0, burst / count)[group]
+
+    def epoch_size(self, burst: int) -> int:
+        """Count the frames of an epoch that takes at most `burst` of each group."""
+        return round(float(self.share(burst).sum()))
+
+    def draw(self, burst: int, rng: np.random.Generator) -> NDArray[np.intp]:
+        """Draw an epoch: positions in shuffled order, at most `burst` of each group."""
+        order = rng.permutation(len(self))
+        _, group = np.unique(self.groups[order], return_inverse=True)
+        # The how-manieth of its group each frame is, in the shuffled order.
+        by_group = np.argsort(group, kind="stable")
+        starts = np.searchsorted(group[by_group], group[by_group])
+        place = np.empty(len(self), np.intp)
+        place[by_group] = np.arange(len(self)) - starts
+        return order[place < burst]
 
 
 @dataclass(frozen=True)
@@ -68,9 +90,13 @@ class Epoch:
     seconds: float
 
     @property
-    def merit(self) -> tuple[float, float]:
-        """What the best epoch has most of: macro-F1, and of equals the least validation loss."""
-        return (-1.0 if isnan(self.macro_f1) else self.macro_f1), -self.validation_loss
+    def merit(self) -> float:
+        """What the best epoch has most of: the least validation loss.
+
+        Not macro-F1: where a finding was seen in one or two patients of the validation frames, a
+        single group decides that.
+        """
+        return -self.validation_loss
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,11 +116,12 @@ def fit(
     *,
     folder: Path,
     progress: Progress | None = None,
+    finished: Callable[[Epoch], None] | None = None,
 ) -> Fitted:
     """Train as `recipe` says, or go on from the checkpoint in `folder`.
 
     The squares are `size` pixels wide, cut as the service cuts them. `progress` is told epoch,
-    frames finished and loss after every batch.
+    frames finished and loss after every batch, `finished` of every epoch once it is on disk.
 
     Raises
     ------
@@ -111,6 +138,8 @@ def fit(
             for name in ("loss", "validation_loss", "macro_f1", "mcc"):
                 board.add_scalar(name, getattr(done, name), done.epoch)
             trainer.save(path)
+            if finished:
+                finished(done)
     return Fitted(trainer.best, trainer.best_epoch, tuple(trainer.history))
 
 
@@ -159,7 +188,8 @@ class _Trainer:
         self, recipe: Recipe, findings: tuple[str, ...], training: Frames, validation: Frames
     ) -> None:
         _keep_freed_memory()
-        torch.set_num_threads(available_cpus())
+        # Never more than OMP_NUM_THREADS asks for, nor than the container's quota allows.
+        torch.set_num_threads(min(torch.get_num_threads(), available_cpus()))
         self.recipe, self.findings = recipe, findings
         self.training, self.validation = training, validation
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -176,14 +206,14 @@ class _Trainer:
             weight_decay=recipe.weight_decay,
         )
         self.augment = Augment(recipe.train_size, recipe.preprocess.fill)
-        self.batches = -(-len(training) // recipe.batch)
-        self.weight = _presence_weight(training, recipe.balance).to(self.device)
+        self.batches = -(-training.epoch_size(recipe.burst) // recipe.batch)
+        self.weight = _presence_weight(training, recipe).to(self.device)
         self.history: list[Epoch] = []
         self.best: State = {}
         self.best_epoch = -1
 
     def epoch(self, progress: Progress) -> Epoch:
-        """Learn from every frame once, then judge the validation frames."""
+        """Learn from an epoch's frames once each, then judge the validation frames."""
         started = perf_counter()
         number = len(self.history)
         torch.manual_seed(self.recipe.seed * 10_000 + number)
@@ -258,7 +288,7 @@ class _Trainer:
                 np.random.default_rng((recipe.seed, epoch, row)),
             )
 
-        order = np.random.default_rng((recipe.seed, epoch)).permutation(len(frames))
+        order = frames.draw(recipe.burst, np.random.default_rng((recipe.seed, epoch)))
         waiting: deque[_Waiting] = deque()
         with ThreadPoolExecutor(available_cpus()) as pool:
             for rows in np.array_split(order, self.batches):
@@ -322,11 +352,12 @@ def _normalise(pixels: Tensor, recipe: Recipe) -> Tensor:
     return ((pixels.float() - mean) / std).permute(0, 3, 1, 2)
 
 
-def _presence_weight(frames: Frames, power: float) -> Tensor:
-    present = (frames.present & frames.known).sum(0)
-    absent = (~frames.present & frames.known).sum(0)
+def _presence_weight(frames: Frames, recipe: Recipe) -> Tensor:
+    share = frames.share(recipe.burst)
+    present = share @ (frames.present & frames.known)
+    absent = share @ (~frames.present & frames.known)
     ratio = np.maximum(absent, 1) / np.maximum(present, 1)
-    return torch.from_numpy(ratio**power).float()
+    return torch.from_numpy(ratio**recipe.balance).float()
 
 
 def _autocast(device: torch.device) -> torch.autocast:

@@ -74,11 +74,16 @@ def macro_f1(confusion: Reals) -> float:
 
 
 def matthews(confusion: Reals) -> float:
-    """Give Matthews' correlation for several classes (Gorodkin, Comput. Biol. Chem. 2004)."""
+    """Give Matthews' correlation for several classes (Gorodkin, Comput. Biol. Chem. 2004).
+
+    It is 0 where all is called the same, or is the same, as scikit-learn has it.
+    """
     hits, true, called = np.trace(confusion), confusion.sum(1), confusion.sum(0)
     total = confusion.sum()
     spread = (total**2 - called @ called) * (total**2 - true @ true)
-    return float((hits * total - true @ called) / np.sqrt(spread)) if spread > 0 else np.nan
+    if not total:
+        return np.nan
+    return float((hits * total - true @ called) / np.sqrt(spread)) if spread > 0 else 0.0
 
 
 def auroc(present: Flags, scores: Reals, weights: Reals) -> float:

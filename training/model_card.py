@@ -38,8 +38,10 @@ present at or above its threshold, chosen on {measured_on}.
 
 {notice}
 
-**Split.** {split_rule} {training} frames were learned from, {validation} chose the best epoch, the
-temperature ({temperature:.3f}) and the thresholds. None of them is among the held-out frames below.
+**Split.** {split_rule}.
+
+{training} frames were learned from; {validation} others chose the best epoch, the temperature
+({temperature:.3f}) and the thresholds. None of them is among the test part below.
 
 ## Figures
 

@@ -21,8 +21,10 @@ class Recipe:
     `dropout` are the network's. The backbone learns at `backbone_rate` times `rate`, which rises
     over the first `warm_up` of all steps and then falls along a cosine. `smoothing` moves targets
     that far towards one half. `balance` is the power to which a finding's (absent / present) ratio
-    is raised to weigh its presence: 0 not at all, 1 in full. `average` is how much of the averaged
-    weights stays at each step.
+    is raised to weigh its presence: 0 not at all, 1 in full. `burst` is how many frames of one
+    group of near-copies an epoch learns from, drawn anew each time: a hundred frames of one scene
+    teach what that scene looks like, not what the finding does. `average` is how much of the
+    averaged weights stays at each step.
     """
 
     architecture: str = "mobilenet_v2"
@@ -38,7 +40,8 @@ class Recipe:
     weight_decay: Annotated[float, Field(ge=0.0)] = 0.02
     warm_up: Share = 0.1
     smoothing: Share = 0.05
-    balance: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5
+    balance: Annotated[float, Field(ge=0.0, le=1.0)] = 0.25
+    burst: Annotated[int, Field(ge=1)] = 8
     average: Share = 0.98
     seed: Annotated[int, Field(ge=0)] = 0
 

@@ -11,17 +11,13 @@ runs/first/
 """
 
 import json
-import shutil
-import subprocess
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
-from pydantic import ConfigDict, Field, TypeAdapter
-from pydantic.dataclasses import dataclass as checked
+from pydantic import TypeAdapter
 
 from endolink.model.bundle import Bundle
 from endolink.model.classifier import Classifier
@@ -29,48 +25,28 @@ from endolink.model.errors import TrainingRefused
 from endolink.model.manifest import Evaluation, Figure, Provenance, Source, ValidatedInput
 from endolink.model.similarity import groups as scenes
 from endolink.training import cache
+from endolink.training.config import Config, claim, read_config
 from endolink.training.datasets import DataSet, Sample, open_data
 from endolink.training.datasets.samples import targets, union
 from endolink.training.evaluate import Scored, read_table, score, validated_input, write_table
 from endolink.training.export import Papers, export
-from endolink.training.fit import CHECKPOINT, Frames, fit, load
+from endolink.training.fit import CHECKPOINT, Epoch, Frames, fit, load
 from endolink.training.metrics import Judged, figures
 from endolink.training.recipe import Recipe
 from endolink.training.splits import Part, Split, merge_groups, read_split, split_fold
 
-CONFIG, SPLIT, HISTORY = "config.json", "split.csv", "history.json"
+SPLIT, HISTORY = "split.csv", "history.json"
 HELD_OUT, METRICS, BUNDLE = "held_out.csv", "metrics.json", "bundle"
 
 DISCLAIMER = (
     "Not a diagnosis and not a medical device: the assistant points, the clinician decides."
 )
-_LIBRARIES = ("torch", "torchvision", "onnx", "onnxruntime", "numpy", "pillow", "scikit-learn")
 _WORKING = "0.0.0+working"
+_POOLED = "{} folds of cross-validation, pooled: as many networks trained alike, each on its fold"
 
 
-@checked(frozen=True, config=ConfigDict(extra="forbid"))
-class Config:
-    """What decided a run. `data` and `split` are as they were typed; `command` is without paths."""
-
-    data: tuple[str, ...]
-    recipe: Recipe
-    folds: Annotated[int, Field(ge=2)]
-    fold: Annotated[int, Field(ge=0)]
-    split_seed: Annotated[int, Field(ge=0)]
-    split: str | None
-    specificity: Annotated[float, Field(gt=0.0, lt=1.0)]
-    command: str
-    git_commit: str | None
-    libraries: dict[str, str]
-
-    @property
-    def decisive(self) -> "Config":
-        """The run without what may differ from one call to the next that goes on with it."""
-        return replace(self, command="", git_commit=None, libraries={})
-
-
-_CONFIG = TypeAdapter(Config)
 _EVALUATION = TypeAdapter(Evaluation)
+_HISTORY = TypeAdapter(tuple[Epoch, ...])
 
 
 class Display(Protocol):
@@ -97,7 +73,8 @@ class Material:
         """Give some of the samples to learn from or to judge."""
         chosen = np.asarray(rows, np.intp)
         present, known = targets([self.samples[row] for row in rows], self.findings)
-        return Frames(self.squares, chosen, present, known)
+        _, numbers = np.unique(self.groups, return_inverse=True)
+        return Frames(self.squares, chosen, present, known, numbers[chosen])
 
 
 def gather(data: Sequence[str], recipe: Recipe, folder: Path, display: Display) -> Material:
@@ -122,7 +99,7 @@ def train(config: Config, material: Material, folder: Path, display: Display) ->
         As the steps say.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    _claim(folder, config)
+    claim(folder, config)
     if (folder / METRICS).is_file():
         display.say(f"{folder} is finished already")
         return read_metrics(folder)
@@ -134,27 +111,27 @@ def train(config: Config, material: Material, folder: Path, display: Display) ->
     recipe = config.recipe
     training = material.frames(split.indices("train"))
     validation = material.frames(split.indices("validation"))
-    done = display.stage("fine-tune", len(training) * recipe.epochs)
+    size = training.epoch_size(recipe.burst)
+    done = display.stage("fine-tune", size * recipe.epochs)
     seen = 0
 
     def progress(epoch: int, frames: int, _: float) -> None:
         nonlocal seen
-        now = epoch * len(training) + frames
+        now = epoch * size + frames
         done(now - seen)
         seen = now
 
-    fitted = fit(recipe, material.findings, training, validation, folder=folder, progress=progress)
-    history = [asdict(epoch) for epoch in fitted.history]
-    (folder / HISTORY).write_text(json.dumps(history, indent=2) + "\n")
-    for epoch in fitted.history:
-        display.say(
-            f"epoch {epoch.epoch + 1}: loss {epoch.loss:.3f}, "
-            f"validation {epoch.validation_loss:.3f}, macro-F1 {epoch.macro_f1:.3f}, "
-            f"MCC {epoch.mcc:.3f}, {epoch.seconds:.0f} s"
-            + (" (best)" if epoch.epoch == fitted.best_epoch else "")
-        )
-
-    display.say("export")
+    fitted = fit(
+        recipe,
+        material.findings,
+        training,
+        validation,
+        folder=folder,
+        progress=progress,
+        finished=lambda epoch: display.say(_line(epoch)),
+    )
+    (folder / HISTORY).write_bytes(_HISTORY.dump_json(fitted.history, indent=2) + b"\n")
+    display.say(f"best is epoch {fitted.best_epoch + 1}; export")
     bundle = make_bundle(folder, material, folder / BUNDLE, name="working", version=_WORKING)
     scored = score_part(bundle, material, split, "test", display)
     write_table(scored, folder / HELD_OUT)
@@ -180,7 +157,7 @@ def cross_validate(
         read_table(folder / f"fold-{config.fold}" / HELD_OUT, material.samples)
         for config in configs
     ]
-    pooled = measure(_pool(tables), f"cross-validation over {len(configs)} grouped folds, pooled")
+    pooled = measure(_pool(tables), _POOLED.format(len(configs)))
     spread = {
         name: {
             "mean": float(np.mean([fold[name] for fold in folds])),
@@ -232,7 +209,7 @@ def make_bundle(
                 Source(item.name, len(item.samples), item.licence, item.citation)
                 for item in material.data
             ),
-            split_rule=f"Split: {_rule(config)}.",
+            split_rule=_rule(config),
             seeds=(recipe.seed,),
             command="\n".join(filter(None, [config.command, command])),
             git_commit=config.git_commit,
@@ -307,20 +284,6 @@ def measure(judged: Judged, measured_on: str) -> Evaluation:
     return Evaluation(measured_on, len(judged), len(set(judged.groups)), figures(judged))
 
 
-def read_config(run: Path) -> Config:
-    """Read a run's config.json.
-
-    Raises
-    ------
-    TrainingRefused
-        `run` is no folder of a run.
-    """
-    try:
-        return _CONFIG.validate_json((run / CONFIG).read_bytes())
-    except (OSError, ValueError) as error:
-        raise TrainingRefused(f"{run} is not the folder of a run: no {CONFIG} to read") from error
-
-
 def read_metrics(run: Path) -> Evaluation:
     """Read the figures of a finished run.
 
@@ -335,36 +298,6 @@ def read_metrics(run: Path) -> Evaluation:
         raise TrainingRefused(
             f"{run} is not a finished run: no {METRICS} of one split; let `endolink train` finish"
         ) from error
-
-
-def git_commit() -> str | None:
-    """Name the commit of this code; None where it is installed without its repository."""
-    git = shutil.which("git")
-    if git is None:
-        return None
-    here = Path(__file__).resolve().parent
-    asked = subprocess.run(  # noqa: S603 - a fixed command
-        [git, "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=False
-    )
-    return asked.stdout.strip() or None
-
-
-def libraries() -> dict[str, str]:
-    """Give the versions of what a network depends on."""
-    return {name: version(name) for name in _LIBRARIES}
-
-
-def _claim(folder: Path, config: Config) -> None:
-    """Write the config, or refuse a folder that belongs to another run."""
-    path = folder / CONFIG
-    if path.is_file():
-        if read_config(folder).decisive != config.decisive:
-            raise TrainingRefused(
-                f"{folder} holds a run that was configured otherwise; choose another --out, or "
-                "delete it"
-            )
-        return
-    path.write_bytes(_CONFIG.dump_json(config, indent=2) + b"\n")
 
 
 def _split(config: Config, material: Material) -> Split:
@@ -385,6 +318,13 @@ def _rule(config: Config) -> str:
     return (
         f"fold {config.fold + 1} of {config.folds} (groups of near-identical frames kept whole, "
         f"stratified, seed {config.split_seed})"
+    )
+
+
+def _line(epoch: Epoch) -> str:
+    return (
+        f"epoch {epoch.epoch + 1}: loss {epoch.loss:.3f}, validation {epoch.validation_loss:.3f}, "
+        f"macro-F1 {epoch.macro_f1:.3f}, MCC {epoch.mcc:.3f}, {epoch.seconds:.0f} s"
     )
 
 

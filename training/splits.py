@@ -151,10 +151,14 @@ def folds(
     Raises
     ------
     DataError
-        There are fewer groups than folds.
+        There are fewer groups, or frames of the commonest label, than folds.
     """
-    if len(set(groups)) < count:
-        raise DataError(f"{len(set(groups))} groups of frames cannot make {count} folds")
+    most = max(Counter(sample.label for sample in samples).values())
+    if min(len(set(groups)), most) < max(count, 2):
+        raise DataError(
+            f"{len(set(groups))} groups of frames, at most {most} frames of one label, cannot make "
+            f"{max(count, 2)} folds"
+        )
     _, labels = np.unique([sample.label for sample in samples], return_inverse=True)
     dealer = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
@@ -178,8 +182,14 @@ def split_fold(
     """
     tested = folds(samples, groups, count, seed)[fold]
     rest = sorted(set(range(len(samples))) - set(tested))
-    pieces = folds([samples[i] for i in rest], [groups[i] for i in rest], VALIDATION_PIECES, seed)
     labels = [samples[index].label for index in rest]
+    # Of very few frames, fewer and larger pieces: a piece has a frame of the commonest label.
+    pieces = folds(
+        [samples[index] for index in rest],
+        [groups[index] for index in rest],
+        min(VALIDATION_PIECES, max(Counter(labels).values())),
+        seed,
+    )
     piece = min(pieces, key=lambda piece: _unevenness(labels, piece))
     parts: list[Part] = ["train"] * len(samples)
     for index in tested:

@@ -43,8 +43,7 @@ def write_table(results: Iterator[Scored]) -> int:
     """Write all results as one table; give how many verdicts there were."""
     table = Table(caption="It points; the clinician decides.", caption_justify="left")
     table.add_column("path", overflow="fold")
-    table.add_column("top finding")
-    table.add_column("probability", justify="right")
+    table.add_column("top finding", no_wrap=True)
     table.add_column("present")
     table.add_column("remarks")
     table.add_column("ms", justify="right")
@@ -53,15 +52,14 @@ def write_table(results: Iterator[Scored]) -> int:
         path = readable(result.picture.locator)
         verdict = result.outcome
         if isinstance(verdict, EndoLinkError):
-            table.add_row(path, "", "", "", f"{verdict.code}: {verdict.detail}", "")
+            table.add_row(path, "", "", f"{verdict.code}: {verdict.detail}", "")
             continue
         scored += 1
         remarks = [*verdict.reasons, *([] if verdict.familiar else ["unfamiliar"])]
         table.add_row(
             path,
-            verdict.top.label,
-            f"{verdict.top.probability:.3f}",
-            ", ".join(finding.label for finding in verdict.findings if finding.present) or "none",
+            f"{verdict.top.probability:.3f} {verdict.top.code}",
+            ", ".join(finding.code for finding in verdict.findings if finding.present) or "none",
             ", ".join(remarks),
             f"{verdict.timing_ms.total:.1f}",
         )

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 import endolink
 from endolink.model import command
+from endolink.model.errors import CommandBroken
 
 ENDOLINK = Path(sys.executable).with_name("endolink")
 
@@ -68,5 +69,5 @@ def test_a_plug_in_that_does_not_load_harms_no_other(monkeypatch: pytest.MonkeyP
     app = command.build()
     assert CliRunner().invoke(app, ["bundle", "--help"]).exit_code == 0
     result = CliRunner().invoke(app, ["broken"])
-    assert result.exit_code == 1
-    assert "No module named 'nowhere'" in result.output
+    assert isinstance(result.exception, CommandBroken)
+    assert "No module named 'nowhere'" in result.exception.detail

@@ -37,5 +37,5 @@ def test_a_table_counts_what_was_scored(
     ]
     assert write_table(iter(results)) == 1
     text = capsys.readouterr().out
-    for word in ("Polyp", "0.700", "dark", "frame-empty: No."):
+    for word in ("0.700 polyp", "dark", "frame-empty: No."):
         assert word in text

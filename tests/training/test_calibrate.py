@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+
+from endolink.model.calibration import probabilities
+from endolink.training.calibrate import operating_points, temperature
+
+
+def test_the_temperature_is_found_back() -> None:
+    rng = np.random.default_rng(0)
+    true_logits = rng.normal(0, 2, (4000, 3))
+    present = rng.random((4000, 3)) < probabilities(true_logits, 1.0)
+    known = np.ones_like(present)
+    assert temperature(true_logits * 2.5, present, known) == pytest.approx(2.5, rel=0.1)
+
+
+def test_what_is_unknown_does_not_warm() -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 2, (2000, 2))
+    present = rng.random((2000, 2)) < probabilities(logits, 1.0)
+    known = np.ones_like(present)
+    known[:, 1] = False
+    wrong = present.copy()
+    wrong[:, 1] = logits[:, 1] < 0
+    assert temperature(logits, wrong, known) == temperature(logits, present, known)
+
+
+def test_the_operating_point_keeps_its_specificity_and_says_what_it_measured() -> None:
+    rng = np.random.default_rng(1)
+    present = rng.random((500, 1)) < 0.3
+    chances = np.clip(rng.normal(0.35 + 0.3 * present, 0.15), 0, 1)
+    (point,) = operating_points(
+        ["polyp"], chances, present, np.ones_like(present), specificity=0.95, measured_on="these"
+    )
+    called = chances >= point.threshold
+    assert point.specificity == pytest.approx((~called & ~present).sum() / (~present).sum())
+    assert point.sensitivity == pytest.approx((called & present).sum() / present.sum())
+    assert 0.95 <= point.specificity < 0.97
+    assert point.measured_on == "these"
+
+
+def test_where_the_finding_is_told_apart_nothing_is_given_away() -> None:
+    present = np.array([[False]] * 40 + [[True]] * 5)
+    chances = np.array([[0.1]] * 40 + [[0.7]] * 5)
+    (point,) = operating_points(
+        ["polyp"], chances, present, np.ones_like(present), specificity=0.9, measured_on="these"
+    )
+    assert (point.threshold, point.sensitivity, point.specificity) == (pytest.approx(0.4), 1.0, 1.0)

@@ -1,0 +1,93 @@
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from endolink.model.classifier import Classifier
+from endolink.model.errors import TrainingRefused
+from endolink.training import run
+from endolink.training.config import Config, read_config
+from endolink.training.run import BUNDLE, Material
+from endolink.training.splits import read_split
+from tests.training.conftest import Silent
+
+
+def test_a_run_folder_holds_what_reproduces_it(
+    finished: Path, configs: list[Config], material: Material
+) -> None:
+    fold = finished / "fold-0"
+    assert read_config(fold) == configs[0]
+    assert read_split(fold / "split.csv", material.samples).counts()["train"] > 0
+    assert len(json.loads((fold / "history.json").read_text())) == configs[0].recipe.epochs
+    evaluation = run.read_metrics(fold)
+    names = {figure.name for figure in evaluation.figures}
+    assert {"macro-f1", "mcc", "accuracy", "sensitivity", "specificity", "auroc", "ece"} == names
+
+
+def test_folds_are_summed_up(finished: Path) -> None:
+    summary = json.loads((finished / "metrics.json").read_text())
+    values = [fold["macro-f1"] for fold in summary["folds"]]
+    assert summary["over_folds"]["macro-f1"]["mean"] == pytest.approx(sum(values) / 2)
+    assert summary["pooled"]["frames"] == 36
+
+
+def test_what_is_finished_is_not_done_again(
+    finished: Path, configs: list[Config], material: Material
+) -> None:
+    display = Silent()
+    before = (finished / "fold-1" / "checkpoint.pt").stat().st_mtime_ns
+    later = dataclasses.replace(configs[1], command="another way to say it")
+    evaluation = run.train(later, material, finished / "fold-1", display)
+    assert evaluation == run.read_metrics(finished / "fold-1")
+    assert (finished / "fold-1" / "checkpoint.pt").stat().st_mtime_ns == before
+    assert "finished already" in display.lines[-1]
+
+
+def test_a_folder_of_another_run_is_refused(
+    finished: Path, configs: list[Config], material: Material
+) -> None:
+    with pytest.raises(TrainingRefused, match="configured otherwise"):
+        run.train(configs[0], material, finished / "fold-1", Silent())
+
+
+def test_the_finished_bundle_carries_its_figures(
+    finished: Path, material: Material, tmp_path: Path
+) -> None:
+    bundle = run.finish(
+        finished / "fold-0",
+        material,
+        tmp_path / "bundle",
+        Silent(),
+        name="drawn",
+        version="1.2.3",
+        licence="CC0-1.0",
+        command="endolink export runs/cv/fold-0 --out bundle",
+        cross_validation=finished,
+    )
+    manifest = bundle.manifest
+    assert (manifest.name, manifest.version, manifest.licence) == ("drawn", "1.2.3", "CC0-1.0")
+    assert [item.frames for item in manifest.evaluation] == [
+        run.read_metrics(finished / "fold-0").frames,
+        36,
+    ]
+    assert manifest.provenance.command.count("\n") == 1
+    card = bundle.files["MODEL_CARD.md"].decode()
+    assert "| top finding |" in card
+    working = Classifier.open(finished / "fold-0" / BUNDLE, provider="cpu")
+    given = Classifier.open(bundle.path, provider="cpu")
+    image = material.samples[5].path.read_bytes()
+    for one, other in zip(
+        working.score([image])[0].findings, given.score([image])[0].findings, strict=True
+    ):
+        assert one == other
+
+
+def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TrainingRefused, match="not the folder of a run"):
+        read_config(tmp_path)
+    with pytest.raises(TrainingRefused, match="not a finished run"):
+        run.read_metrics(tmp_path)
+    (tmp_path / "metrics.json").write_text("{}")
+    with pytest.raises(TrainingRefused, match="not a finished run"):
+        run.read_metrics(tmp_path)
