@@ -117,7 +117,8 @@ def _kill_and_resume(
     codes = []
     for _ in range(kills):
         delay = chance.uniform(0, took * 0.7)
-        command = [sys.executable, "-c", KILLED, bundle, killed, archive, str(delay)]
+        command: list[str | Path] = [sys.executable, "-c", KILLED, bundle, killed, archive]
+        command.append(str(delay))
         codes.append(subprocess.run(command, check=False, timeout=120).returncode)
     assert set(codes) <= {0, -signal.SIGKILL}
     assert -signal.SIGKILL in codes

@@ -27,9 +27,9 @@ def test_a_terminal_is_told_how_far_it_is_and_how_fast() -> None:
 
 
 def test_nobody_is_told_where_nobody_watches() -> None:
-    for options in ({"force_terminal": False}, {"force_terminal": True}):
+    for terminal in (False, True):
         file = io.StringIO()
-        console = Console(file=file, **options)
+        console = Console(file=file, force_terminal=terminal)
         # What is to come is not even counted: that may take long.
         assert shown(console, quiet=console.is_terminal) == []
         assert file.getvalue().strip("\x1b[?25lh\n") == ""

@@ -83,7 +83,8 @@ def test_it_goes_on_until_it_is_stopped(classifier_bundle: Path, tmp_path: Path)
     incoming, out = tmp_path / "in", tmp_path / "out"
     incoming.mkdir()
     program = "import typer; from endolink.serving.archive.cli import watch; typer.run(watch)"
-    command = [sys.executable, "-c", program, incoming, "--out", out, "--format", "csv"]
+    command: list[str | Path] = [sys.executable, "-c", program, incoming, "--out", out]
+    command += ["--format", "csv"]
     command += ["--poll", "0.1", "--still", "0.2", "--bundle", classifier_bundle]
     with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
         (incoming / "a.jpg").write_bytes(picture("JPEG", (64, 64)))

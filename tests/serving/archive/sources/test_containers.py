@@ -3,6 +3,7 @@ import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -27,7 +28,9 @@ def pack_zip(folder: Path, members: dict[str, bytes]) -> Path:
 
 def pack_tar(folder: Path, members: dict[str, bytes], suffix: str = "tar") -> Path:
     path = folder / f"pictures.{suffix}"
-    with tarfile.open(path, "w:" + suffix.partition(".")[2]) as file:
+    modes: dict[str, Literal["w:", "w:gz", "w:bz2"]]
+    modes = {"tar": "w:", "tar.gz": "w:gz", "tar.bz2": "w:bz2"}
+    with tarfile.open(path, modes[suffix]) as file:
         for name, data in members.items():
             entry = tarfile.TarInfo(name)
             entry.size = len(data)
