@@ -14,10 +14,28 @@
     │   └── FrameCorrupt            frame-corrupt             the file breaks its format's rules
     ├── SourceError                 a path or a folder that was to be scored
     │   ├── SourceMissing           source-missing
-    │   └── SourceUnreadable        source-unreadable
+    │   ├── SourceUnreadable        source-unreadable
+    │   ├── ContainerUnreadable     container-unreadable      a ZIP or TAR, or a member of one
+    │   ├── ContainerUnsafe         container-unsafe          a bomb, or a name that leads outside
+    │   └── ContainerNested         container-nested          a container within a container
+    ├── LedgerError                 the record of what was scored
+    │   ├── LedgerBusy              ledger-busy               another run writes there
+    │   ├── LedgerMismatch          ledger-mismatch           it is of another model or other options
+    │   └── LedgerUnreadable        ledger-unreadable
     ├── VideoError                  a video file
     │   ├── VideoUnreadable         video-unreadable
     │   └── VideoTooLarge           video-too-large
+    ├── DicomError                  a DICOM file
+    │   ├── DicomUnreadable         dicom-unreadable          not DICOM, or a damaged header
+    │   ├── DicomUnsupported        dicom-unsupported         DICOM of a kind that is not read
+    │   ├── DicomTooLarge           dicom-too-large
+    │   └── DicomCorrupt            dicom-corrupt             pixel data that breaks its promises
+    ├── PacsError                   an archive that is spoken to over DICOMweb
+    │   ├── PacsUnreachable         pacs-unreachable
+    │   └── PacsRefused             pacs-refused              it answered otherwise than asked
+    ├── EgressRefused               egress-refused            the rules keep data from a destination
+    ├── SinkUnsuited                sink-unsuited             results that this form cannot hold
+    ├── ReviewMissing               review-missing            a human has to look first
     ├── TimeBackwards               time-backwards            frames out of the order of time
     ├── BundleError                 an exported model on disk
     │   ├── BundleMissing           bundle-missing
@@ -144,6 +162,43 @@ class SourceUnreadable(SourceError):
     title = "The file cannot be opened"
 
 
+class ContainerUnreadable(SourceError):
+    code = "container-unreadable"
+    title = "The container, or a member of it, cannot be read"
+
+
+class ContainerUnsafe(SourceError):
+    code = "container-unsafe"
+    title = "The container would do harm"
+
+
+class ContainerNested(SourceError):
+    code = "container-nested"
+    title = "A container within a container is not opened"
+
+
+class LedgerError(EndoLinkError):
+    """The record of what was scored cannot be gone on with."""
+
+    code = "ledger-error"
+    title = "The ledger cannot be used"
+
+
+class LedgerBusy(LedgerError):
+    code = "ledger-busy"
+    title = "Another run is writing into this folder"
+
+
+class LedgerMismatch(LedgerError):
+    code = "ledger-mismatch"
+    title = "The folder holds results of another kind"
+
+
+class LedgerUnreadable(LedgerError):
+    code = "ledger-unreadable"
+    title = "The ledger is damaged, or not a ledger"
+
+
 class VideoError(EndoLinkError):
     """A video file cannot be turned into frames."""
 
@@ -159,6 +214,65 @@ class VideoUnreadable(VideoError):
 class VideoTooLarge(VideoError):
     code = "video-too-large"
     title = "The video's pictures have too many pixels"
+
+
+class DicomError(EndoLinkError):
+    """A DICOM file cannot be turned into frames."""
+
+    code = "dicom-error"
+    title = "The DICOM file cannot be read"
+
+
+class DicomUnreadable(DicomError):
+    code = "dicom-unreadable"
+    title = "The file is not DICOM, or its header is damaged"
+
+
+class DicomUnsupported(DicomError):
+    code = "dicom-unsupported"
+    title = "This kind of DICOM file is not read"
+
+
+class DicomTooLarge(DicomError):
+    code = "dicom-too-large"
+    title = "The DICOM file holds too much"
+
+
+class DicomCorrupt(DicomError):
+    code = "dicom-corrupt"
+    title = "The pixel data is not what the header promises"
+
+
+class PacsError(EndoLinkError):
+    """A PACS cannot be asked, or does not answer as DICOMweb says."""
+
+    code = "pacs-error"
+    title = "The PACS did not give what was asked for"
+
+
+class PacsUnreachable(PacsError):
+    code = "pacs-unreachable"
+    title = "The PACS cannot be reached"
+
+
+class PacsRefused(PacsError):
+    code = "pacs-refused"
+    title = "The PACS refused"
+
+
+class EgressRefused(EndoLinkError):
+    code = "egress-refused"
+    title = "The rules do not let this data go there"
+
+
+class SinkUnsuited(EndoLinkError):
+    code = "sink-unsuited"
+    title = "The results cannot be written in this form"
+
+
+class ReviewMissing(EndoLinkError):
+    code = "review-missing"
+    title = "A human has to look at the frames first"
 
 
 class TimeBackwards(EndoLinkError):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import floor
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,9 +38,17 @@ class TimedFrame:
 
 
 def frames(
-    path: Path, *, every_s: float | None = None, limits: Limits = DEFAULT_LIMITS
+    source: Path | IO[bytes],
+    *,
+    every_s: float | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    picture_s: float | None = None,
 ) -> Iterator[TimedFrame]:
     """Yield a video's pictures in their order, one in memory at a time.
+
+    `source` is a file's path, or an open one that can be sought in and stays the caller's. Where
+    `picture_s` is given it is the time from each picture to the next, in place of what the video
+    says: an elementary stream says nothing.
 
     With `every_s` it is the first picture of each span of that many seconds, otherwise every one.
     Rotation metadata is applied. A frame's `sequence` is the picture's number in the file from 0,
@@ -59,17 +67,18 @@ def frames(
     if every_s is not None and not every_s > 0:
         raise ValueError(f"every_s must be above 0, not {every_s}")
     av = _import_av()
-    if not path.exists():
+    if isinstance(source, Path) and not source.exists():
         raise SourceMissing("There is no file at this path.")
+    place = str(source.absolute()) if isinstance(source, Path) else source
     try:
-        container = av.open(str(path.absolute()), options={"format_whitelist": CONTAINERS})
+        container = av.open(place, options={"format_whitelist": CONTAINERS})
     except (av.FFmpegError, ValueError) as error:
         raise VideoUnreadable(
             "The file is not a video in a container that is read; MP4, MOV, MKV, WebM, AVI, MPEG "
             "and the like are."
         ) from error
     with container:
-        yield from _Reader(av, container, limits).read(every_s)
+        yield from _Reader(av, container, limits, picture_s).read(every_s)
 
 
 def _import_av() -> ModuleType:
@@ -86,10 +95,13 @@ class _Reader:
     """One pass over the video stream of an open container."""
 
     # PyAV's own types exist only where it is installed.
-    def __init__(self, av: ModuleType, container: Any, limits: Limits) -> None:
+    def __init__(
+        self, av: ModuleType, container: Any, limits: Limits, picture_s: float | None
+    ) -> None:
         self.av = av
         self.container = container
         self.limits = limits
+        self.picture_s = picture_s
         self.damage = 0
         self.pictures = 0
         self.start_s: float | None = None  # the first picture's time, in the file's own
@@ -173,7 +185,9 @@ class _Reader:
     def _advance(self, picture: Any) -> None:
         """Take the picture's time; where it has none, or an earlier one, time stands still."""
         self.pictures += 1
-        if picture.time is not None:
+        if self.picture_s is not None:
+            self.time_s = (self.pictures - 1) * self.picture_s
+        elif picture.time is not None:
             if self.start_s is None:
                 self.start_s = picture.time
             self.time_s = max(self.time_s, float(picture.time - self.start_s))
@@ -186,7 +200,7 @@ class _Reader:
                 f"The video is damaged in {self.damage} places; the {self.pictures} pictures that "
                 f"can be decoded, up to {self.time_s:.2f} s, were read."
             )
-        missing_s = self._end_s() - self.time_s
+        missing_s = 0.0 if self.picture_s is not None else self._end_s() - self.time_s
         if missing_s > max(_MISSING_S, _MISSING_PICTURES / (self.stream.average_rate or 25)):
             raise VideoUnreadable(
                 f"The video was cut short: its last {missing_s:.2f} s are missing; the "

@@ -1,161 +1,248 @@
-"""`endolink score`: verdicts on stored pictures, without a service."""
+"""`endolink score` and `endolink watch`: verdicts on what is stored, without a service."""
 
-import json
-import os
+import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
-from endolink.model.classifier import Classifier, Explain
 from endolink.model.errors import EndoLinkError
-from endolink.model.runtime import Provider, available_cpus
-from endolink.model.verdict import VERDICT_JSON, Verdict
-from endolink.serving.archive.scoring import Scored, score_files
-from endolink.serving.archive.sources import find_files
+from endolink.model.runtime import available_cpus
+from endolink.serving.archive import options
+from endolink.serving.archive.job import Job, Unwritten, run
+from endolink.serving.archive.meter import Meter
+from endolink.serving.archive.options import Form
+from endolink.serving.archive.picture import Reading
+from endolink.serving.archive.scoring import Progress, Scored, score_pictures
+from endolink.serving.archive.screen import write_lines, write_table
+from endolink.serving.archive.sources import absolute, find
+from endolink.serving.archive.watch import Arrivals, follow
 
 
 def score(
-    paths: Annotated[
-        list[Path],
+    places: Annotated[
+        list[str],
         typer.Argument(
-            help="Pictures, and folders of pictures.", metavar="PATH", show_default=False
+            help="Pictures, videos, ZIP and TAR files, and folders of these.",
+            metavar="SOURCE",
+            show_default=False,
         ),
     ],
     *,
-    bundle: Annotated[
+    bundle: options.Bundle = None,
+    out: Annotated[
         Path | None,
+        typer.Option(metavar="DIR", help="Write study by study into this folder; see below."),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on with what --out holds; score no frame twice."),
+    ] = False,
+    forms: Annotated[
+        list[Form] | None,
         typer.Option(
-            metavar="DIR", help="The exported model; by default the bundled colonoscopy model."
+            "--format",
+            help="On the screen `table` or `jsonl`; with --out any of the others, as often as you "
+            "like. By default table; with --out parquet and csv.",
         ),
     ] = None,
-    output: Annotated[
-        Literal["table", "jsonl"],
-        typer.Option("--format", help="A table to read, or one JSON object a line to go on with."),
-    ] = "table",
-    explain: Annotated[
-        Explain,
-        typer.Option(help="`box` also says where each finding was seen (in jsonl)."),
-    ] = "none",
-    provider: Annotated[
-        Provider,
-        typer.Option(help="What computes the network."),
-    ] = "auto",
-    threads: Annotated[
-        int | None,
-        typer.Option(min=1, help="Pictures scored at once; by default one for each CPU allowed."),
-    ] = None,
+    explain: options.Explains = "none",
+    every: options.Every = None,
+    interval: options.Interval = None,
+    identifiers: options.Identifiers = False,
+    secret: options.Secret = None,
+    provider: options.Accelerator = "auto",
+    threads: options.Threads = None,
 ) -> None:
     """Score stored pictures: what may be a finding in each, with its probability.
 
     It points; the clinician decides. Nothing is uploaded.
 
-    Folders are walked to their depths, hidden files left out. A file that cannot be scored is a
-    line with its error, and the rest goes on; the exit status is 1 only if nothing at all was
-    scored.
+    Folders are walked to their depths, hidden files left out. What cannot be read is a line with
+    its error, and the rest goes on; the exit status is 1 if nothing at all was scored.
+
+    Without --out every picture is a line on the screen. With it, pictures are studies: a folder of
+    pictures is one (so is a folder inside a ZIP or TAR), a video is one, a DICOM study is one.
+    DIR/studies holds a folder for each, named by a pseudonym; DIR/studies.csv a line for each;
+    DIR/private the ledger, which alone knows the originals: keep it to yourself. A run that was
+    stopped or killed goes on with the same line and --resume.
 
     For example:
 
         endolink score frame.jpg
 
         endolink score study-1/ study-2/ --format jsonl > verdicts.jsonl
+
+        endolink score archive/ --out results --every 0.5
+
+        endolink score archive/ --out results --every 0.5 --resume
     """
+    chosen = tuple(
+        dict.fromkeys(forms or ([Form.TABLE] if out is None else [Form.PARQUET, Form.CSV]))
+    )
+    _check_forms(chosen, out, resume=resume)
+    classifier = options.open_classifier(bundle, provider)
+    reading = Reading(limits=classifier.limits, every_s=every, interval_s=interval)
     workers = threads or available_cpus()
-    # The pictures are what is done side by side, so that each network run needs one thread.
-    classifier = Classifier.open(bundle, provider=provider, threads=1)
-    files = list(find_files(paths))
-    results = score_files(files, classifier, workers=workers, explain=explain)
-    write = _write_lines if output == "jsonl" else _write_table
-    # Lines on the same screen as the bar show by themselves how far it is.
-    quiet = output == "jsonl" and sys.stdout.isatty()
-    with _progress(results, len(files), quiet=quiet) as watched:
-        scored = write(watched)
+    if out is None:
+        pictures = (item for stored in find(places) for item in stored.pictures(reading))
+        results = score_pictures(pictures, classifier, workers=workers, explain=explain)
+        scored = _show(results, places, chosen[0])
+    else:
+        job = Job(
+            out=out,
+            classifier=classifier,
+            sinks=options.make_sinks(chosen, classifier, identifiers=identifiers),
+            reading=reading,
+            explain=explain,
+            workers=workers,
+            secret=None if secret is None else options.read_secret(secret),
+        )
+        scored = _run(job, [absolute(place) for place in places], resume=resume)
     if not scored:
         raise typer.Exit(1)
 
 
-@contextmanager
-def _progress(results: Iterator[Scored], total: int, *, quiet: bool) -> Iterator[Iterator[Scored]]:
-    """Show on standard error how far `results` have come, if somebody watches."""
-    console = Console(stderr=True)
-    bar = Progress(
-        *Progress.get_default_columns()[:2],
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[failed]}"),
-        console=console,
-        transient=True,
-        redirect_stdout=False,
-        disable=quiet or not console.is_terminal,
+def watch(
+    folders: Annotated[
+        list[Path],
+        typer.Argument(
+            help="The folders to follow.",
+            metavar="FOLDER",
+            show_default=False,
+            exists=True,
+            file_okay=False,
+        ),
+    ],
+    *,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="As in `endolink score`.")],
+    poll: Annotated[
+        float, typer.Option(metavar="S", min=0.1, help="Look for new files this often.")
+    ] = 5.0,
+    still: Annotated[
+        float,
+        typer.Option(metavar="S", min=0, help="A file has arrived when it was still for so long."),
+    ] = 10.0,
+    bundle: options.Bundle = None,
+    forms: Annotated[
+        list[Form] | None,
+        typer.Option("--format", help="As in `endolink score` with --out."),
+    ] = None,
+    explain: options.Explains = "none",
+    every: options.Every = None,
+    interval: options.Interval = None,
+    identifiers: options.Identifiers = False,
+    secret: options.Secret = None,
+    provider: options.Accelerator = "auto",
+    threads: options.Threads = None,
+) -> None:
+    """Follow folders, and score what arrives there as `endolink score --out` does.
+
+    It goes on until it is stopped (Ctrl-C, SIGTERM). Started again with the same line it goes on
+    with what --out holds, and scores no frame twice. What comes later to a study, a further picture
+    in its folder, has the study's results written again.
+
+    It points; the clinician decides. Nothing is uploaded.
+
+    For example:
+
+        endolink watch incoming/ --out results --every 0.5
+    """
+    chosen = tuple(dict.fromkeys(forms or [Form.PARQUET, Form.CSV]))
+    _check_forms(chosen, out, resume=True)
+    classifier = options.open_classifier(bundle, provider)
+    job = Job(
+        out=out,
+        classifier=classifier,
+        sinks=options.make_sinks(chosen, classifier, identifiers=identifiers),
+        reading=Reading(limits=classifier.limits, every_s=every, interval_s=interval),
+        explain=explain,
+        workers=threads or available_cpus(),
+        secret=None if secret is None else options.read_secret(secret),
     )
+    console = Console(stderr=True, highlight=False)
 
-    def watch() -> Iterator[Scored]:
-        task = bar.add_task("scoring", total=total, failed="")
-        failed = 0
-        for result in results:
-            failed += isinstance(result.outcome, EndoLinkError)
-            bar.update(task, advance=1, failed=f"{failed} failed" if failed else "")
-            yield result
+    def pause() -> bool:
+        time.sleep(poll)
+        return False
 
-    with bar:
-        yield watch()
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
 
-
-def _write_lines(results: Iterator[Scored]) -> int:
-    """Write each result as one line of JSON; give how many verdicts there were."""
-    scored = 0
-    lines = sys.stdout.buffer
+    signal.signal(signal.SIGTERM, stop)
+    unwritten = Unwritten()
+    places = [folder.absolute() for folder in folders]
     try:
-        for result in results:
-            lines.write(json_line(result))
-            lines.flush()
-            scored += isinstance(result.outcome, Verdict)
-    except BrokenPipeError:
-        # Whoever read (`| head`) has read enough. Nothing may be flushed there at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return scored
+        with job.open_ledger(resume=True) as ledger:
+            arrived = follow(
+                job, ledger, places, arrivals=Arrivals(still), unwritten=unwritten, pause=pause
+            )
+            for done in arrived:
+                _tell(console, done, job, unwritten)
+    except KeyboardInterrupt:
+        console.print("Stopped; the same line goes on from here.")
 
 
-def json_line(result: Scored) -> bytes:
-    """Give `result` as one line of UTF-8 JSON: a verdict or an error, and its `path`."""
-    # A name that is not UTF-8 has no place in JSON as it is; what can be read of it stays.
-    line: dict[str, object] = {"path": os.fsencode(result.path).decode("utf-8", "backslashreplace")}
-    if isinstance(result.outcome, Verdict):
-        line |= VERDICT_JSON.dump_python(result.outcome, mode="json")
-    else:
-        line["error"] = {"code": result.outcome.code, "detail": result.outcome.detail}
-    return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-
-
-def _write_table(results: Iterator[Scored]) -> int:
-    """Write all results as one table; give how many verdicts there were."""
-    table = Table(caption="It points; the clinician decides.", caption_justify="left")
-    table.add_column("path", overflow="fold")
-    table.add_column("top finding", no_wrap=True)
-    table.add_column("present")
-    table.add_column("remarks")
-    table.add_column("ms", justify="right")
-    scored = 0
-    for result in results:
-        path = os.fsencode(result.path).decode("utf-8", "backslashreplace")
-        verdict = result.outcome
-        if isinstance(verdict, EndoLinkError):
-            table.add_row(path, "", "", f"{verdict.code}: {verdict.detail}", "")
-            continue
-        scored += 1
-        remarks = [*verdict.reasons, *([] if verdict.familiar else ["unfamiliar"])]
-        table.add_row(
-            path,
-            f"{verdict.top.probability:.3f} {verdict.top.code}",
-            ", ".join(finding.code for finding in verdict.findings if finding.present) or "none",
-            ", ".join(remarks),
-            f"{verdict.timing_ms.total:.1f}",
+def _check_forms(forms: tuple[Form, ...], out: Path | None, *, resume: bool) -> None:
+    screen = [form for form in forms if form in options.ON_SCREEN]
+    if out is None and (resume or screen != list(forms) or len(forms) > 1):
+        raise typer.BadParameter("on the screen, --format is `table` or `jsonl`; others need --out")
+    if out is not None and screen:
+        raise typer.BadParameter(
+            f"`{screen[0].value}` is for the screen; leave out --out, or the format"
         )
-    Console(markup=False, emoji=False, highlight=False).print(table)
-    return scored
+
+
+def _show(results: Iterator[Scored], places: list[str], form: Form) -> int:
+    """Write the results on the screen; give how many verdicts there were."""
+    write = write_lines if form is Form.JSONL else write_table
+    # Lines on the same screen as the bar show by themselves how far it is.
+    quiet = form is Form.JSONL and sys.stdout.isatty()
+    with Meter(Console(stderr=True), lambda: _count(places), quiet=quiet) as meter:
+
+        def watched() -> Iterator[Scored]:
+            done, place = Progress(), None
+            for result in results:
+                failed = isinstance(result.outcome, EndoLinkError)
+                done = done.plus(
+                    things=result.picture.locator.place != place,
+                    failed=failed,
+                    scored=not failed,
+                )
+                place = result.picture.locator.place
+                meter.show(done)
+                yield result
+
+        return write(watched())
+
+
+def _run(job: Job, places: list[str], *, resume: bool) -> int:
+    """Do the job, show how far it is, and say what came of it; give how much is scored."""
+    console = Console(stderr=True, highlight=False)
+    unwritten = Unwritten()
+    done = Progress()
+    with job.open_ledger(resume=resume) as ledger, Meter(console, lambda: _count(places)) as meter:
+        for done in run(job, ledger, find(places), unwritten):
+            meter.show(done)
+    _tell(console, done, job, unwritten)
+    if unwritten.errors:
+        raise typer.Exit(1)
+    return done.scored + done.known + done.passed
+
+
+def _tell(console: Console, done: Progress, job: Job, unwritten: Unwritten) -> None:
+    console.print(
+        f"{done.scored:,} frames scored, {done.known:,} known already, {done.failed:,} without a "
+        f"verdict. Results are in {job.out}.",
+        soft_wrap=True,
+    )
+    for pseudonym, error in unwritten.errors.items():
+        console.print(f"[red]Study {pseudonym} was not written[/] ({error.code}): {error.detail}")
+
+
+def _count(places: Iterable[str]) -> int:
+    return sum(1 for _ in find(places))

@@ -7,10 +7,7 @@ from typing import Any
 
 import pytest
 
-from endolink.model.errors import SourceMissing
 from endolink.model.verdict import VERDICT_JSON
-from endolink.serving.archive.cli import json_line
-from endolink.serving.archive.scoring import Scored
 from endolink.serving.models import Models
 from tests.serving.service import picture
 
@@ -118,13 +115,60 @@ def test_a_name_that_is_not_text_is_still_scored(classifier_bundle: Path, tmp_pa
     done = run(tmp_path, "--bundle", classifier_bundle, env={**os.environ, "COLUMNS": "300"})
     assert done.returncode == 0, done.stderr
     assert "/\\xff[b]息.jpg" in done.stdout.decode()
-    line = json_line(Scored(path, SourceMissing("")))
-    assert json.loads(line)["path"].endswith("/\\xff[b]息.jpg")
+    done = run(tmp_path, "--bundle", classifier_bundle, "--format", "jsonl")
+    assert json.loads(done.stdout)["path"].endswith("/\\xff[b]息.jpg")
+
+
+def test_a_folder_of_results_is_gone_on_with(
+    study: Path, classifier_bundle: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("pyarrow", reason="Parquet needs the archive extra")
+    out = tmp_path / "out"
+    command = (study, "--bundle", classifier_bundle, "--out", out)
+    done = run(*command)
+    assert done.returncode == 0, done.stderr
+    assert b"2 frames scored, 0 known already, 2 without a verdict" in done.stderr
+    (folder,) = (out / "studies").iterdir()
+    assert sorted(path.name for path in folder.iterdir()) == ["frames.csv", "frames.parquet"]
+    done = run(*command)
+    assert done.returncode == 1
+    assert b"ledger-mismatch" in done.stderr
+    assert b"--resume" in done.stderr
+    done = run(*command, "--resume")
+    assert done.returncode == 0, done.stderr
+    assert b"0 frames scored, 4 known already" in done.stderr
+    for wrote in (*folder.iterdir(), out / "studies.csv"):
+        assert str(study).encode() not in wrote.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        (["--format", "csv"], b"--out"),
+        (["--resume"], b"--out"),
+        (["--out", "nowhere", "--format", "jsonl"], b"screen"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(
+    options: list[str], word: bytes, study: Path, tmp_path: Path
+) -> None:
+    done = run(study, *options, cwd=tmp_path)
+    assert done.returncode == 2
+    assert word in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_help_teaches() -> None:
     done = run("--help")
     assert done.returncode == 0
     text = done.stdout.decode()
-    for word in ("--format", "jsonl", "clinician decides", "verdicts.jsonl", "exit status"):
+    for word in (
+        "--format",
+        "jsonl",
+        "clinician decides",
+        "verdicts.jsonl",
+        "exit status",
+        "--resume",
+        "pseudonym",
+    ):
         assert word in text

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from endolink.model.errors import FrameTooLarge, SourceMissing, SourceUnreadable
-from endolink.serving.archive.sources import find_files, read_file
+from endolink.serving.archive.sources.files import find_files, read_file
 
 
 def make(folder: Path, *names: str) -> None:

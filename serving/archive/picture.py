@@ -1,0 +1,98 @@
+"""A picture as it is stored: where it lies, which study it belongs to, how to get at it."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from endolink.model.errors import EndoLinkError
+from endolink.model.frame import Frame, Limits
+
+
+@dataclass(frozen=True)
+class Locator:
+    """Where one picture lies, so that it can be read again.
+
+    `place` is a file's path or a web address, `member` the name inside an archive, `number` the
+    picture's number, from 0, in a file of several. It tells file names: it is written nowhere but
+    in the ledger, and where identifiers were asked for.
+    """
+
+    place: str
+    member: str | None = None
+    number: int | None = None
+
+    def __str__(self) -> str:
+        member = "" if self.member is None else f"!{self.member}"
+        return f"{self.place}{member}" + ("" if self.number is None else f"#{self.number}")
+
+
+def readable(locator: Locator) -> str:
+    """Write a locator as text that any encoding takes: what is not UTF-8 in a name is escaped."""
+    return os.fsencode(str(locator)).decode("utf-8", "backslashreplace")
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """One picture that a source has found.
+
+    Attributes
+    ----------
+    study
+        What all pictures of one examination have in common: a folder's path, a video's, or
+        `urn:oid:` and a DICOM StudyInstanceUID. It is private, as a locator is.
+    series
+        The part of the study whose pictures share one clock: a video, a DICOM series, or "".
+    index
+        The order within the series; where it is equal, the natural order of the locators decides.
+    time_s
+        Seconds since the series began, where that is known.
+    load
+        Reads the picture: its file's bytes, or a frame already decoded. Called once, from any
+        thread; raises an EndoLinkError where there is nothing to be had.
+    content
+        A digest that stands for what `load` gives. None where `load` gives bytes: then it is
+        theirs.
+    declared
+        What the picture is said to be, a media type or a file's suffix.
+    """
+
+    locator: Locator
+    study: str
+    load: Callable[[], bytes | Frame]
+    series: str = ""
+    index: int = 0
+    time_s: float | None = None
+    content: str | None = None
+    declared: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Unread:
+    """Something stored that gives no picture, and why: reported, and passed over."""
+
+    locator: Locator
+    study: str
+    error: EndoLinkError
+    series: str = ""
+    index: int = 0
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How stored things are read.
+
+    `every_s` takes one picture of a video for each so many seconds; `interval_s` says how far apart
+    the stills of a folder were taken, which gives them times. With `only`, a source need read no
+    other pictures than these; it may still give others.
+    """
+
+    limits: Limits = field(default_factory=Limits)
+    every_s: float | None = None
+    interval_s: float | None = None
+    only: frozenset[Locator] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("every_s", "interval_s"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < float("inf"):
+                raise ValueError(f"{name} must be above 0, not {value}")
