@@ -4,7 +4,7 @@ import io
 import struct
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import av
 import gdcm
@@ -137,7 +137,7 @@ def native(
     """Write uncompressed frames of samples as they are."""
     header = header or describe()
     shape(header, frames[0], photometric, len(frames), stored)
-    order = ">" if syntax == uid.ExplicitVRBigEndian else "<"
+    order: Literal[">", "<"] = ">" if syntax == uid.ExplicitVRBigEndian else "<"
     data = b"".join(frame.astype(frame.dtype.newbyteorder(order)).tobytes() for frame in frames)
     return save(path, header, data + bytes(len(data) % 2), syntax)
 
@@ -208,7 +208,7 @@ def encode(
     out = io.BytesIO()
     raw = {"mpeg2video": "mpeg2video", "libx264": "h264", "libx265": "hevc"}[codec]
     with av.open(out, "w", format=container or raw) as film:
-        stream = film.add_stream(codec, rate=25)
+        stream: Any = film.add_stream(codec, rate=25)
         if codec == "libx265":
             stream.options = {"x265-params": "log-level=none:pools=1", "preset": "ultrafast"}
         elif codec == "libx264":

@@ -55,7 +55,7 @@ def test_uncompressed(tmp_path: Path, syntax: str) -> None:
 
 @pytest.mark.parametrize("syntax", sorted(NATIVE))
 def test_uncompressed_grey_of_12_bits_keeps_the_high_8(tmp_path: Path, syntax: str) -> None:
-    grey = (FRAMES[0][..., 0].astype(np.uint16) << 4) + 7
+    grey: NDArray[np.uint16] = (FRAMES[0][..., 0].astype(np.uint16) * 16 + 7).astype(np.uint16)
     path = dicoms.native(
         tmp_path / "a.dcm", [grey], syntax=syntax, photometric="MONOCHROME2", stored=12
     )
@@ -124,7 +124,10 @@ def test_no_transfer_syntax_goes_untested() -> None:
 
 def ybr(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     matrix = np.array([[0.299, 0.587, 0.114], [-0.1687, -0.3313, 0.5], [0.5, -0.4187, -0.0813]])
-    return np.clip(np.round(rgb @ matrix.T + [0, 128, 128]), 0, 255).astype(np.uint8)
+    coded: NDArray[np.uint8] = np.clip(np.round(rgb @ matrix.T + [0, 128, 128]), 0, 255).astype(
+        np.uint8
+    )
+    return coded
 
 
 def test_ybr_full(tmp_path: Path) -> None:
