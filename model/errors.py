@@ -20,7 +20,7 @@
     │   └── ContainerNested         container-nested          a container within a container
     ├── LedgerError                 the record of what was scored
     │   ├── LedgerBusy              ledger-busy               another run writes there
-    │   ├── LedgerMismatch          ledger-mismatch           it is of another model or other options
+    │   ├── LedgerMismatch          ledger-mismatch           of another model or other options
     │   └── LedgerUnreadable        ledger-unreadable
     ├── VideoError                  a video file
     │   ├── VideoUnreadable         video-unreadable
