@@ -2,9 +2,19 @@
 
 import os
 import shutil
+import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
+
+# What brings a program that the tests use and a machine may lack.
+DEBIAN = {
+    "Orthanc": ("orthanc", "orthanc-dicomweb"),
+    "dciodvfy": ("dicom3tools",),
+    "node": ("nodejs",),
+    "curl": ("curl",),
+}
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("ENDOLINK_SHARED", REPOSITORY.parent / "shared"))
@@ -22,6 +32,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         _require_shared()
     for marker in item.iter_markers("program"):
         name = marker.args[0]
+        if shutil.which(name) is None and name in DEBIAN:
+            _install(DEBIAN[name])
         if shutil.which(name) is None:
             _lack(f"the program {name} is not installed")
 
@@ -29,6 +41,16 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def _require_shared() -> None:
     if not (SHARED / "data").is_dir():
         pytest.skip(f"no shared frames at {SHARED}; set ENDOLINK_SHARED to where they are")
+
+
+@cache
+def _install(packages: tuple[str, ...]) -> None:
+    """Install Debian's packages, only where nobody's machine is changed: as root, in CI."""
+    if os.environ.get("CI") != "true" or os.geteuid() != 0 or shutil.which("apt-get") is None:
+        return
+    quiet = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=120"]
+    subprocess.run([*quiet, "update"], check=False)
+    subprocess.run([*quiet, "install", "--yes", "--no-install-recommends", *packages], check=False)
 
 
 def _lack(reason: str) -> None:

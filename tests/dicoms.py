@@ -15,6 +15,9 @@ from pydicom import Dataset, dcmread, uid
 from pydicom.dataset import FileMetaDataset
 from pydicom.encaps import encapsulate
 
+from endolink.model.frame import Frame, decode
+from endolink.serving.archive.sources.dicom_file import DicomFile
+
 PATIENT = {"PatientName": "Phantom^Paula", "PatientID": "PH-0042", "PatientBirthDate": "19610203"}
 VIDEO_CODECS = {
     **dict.fromkeys(
@@ -245,5 +248,22 @@ def video(
         struct.pack("<HHI", 0xFFFE, 0xE000, len(part)) + part
         for part in (film[at : at + piece] for at in range(0, len(film), piece))
     )
-    data = struct.pack("<HHI", 0xFFFE, 0xE000, 0) + items + struct.pack("<HHI", 0xFFFE, 0xE0DD, 0)
-    return save(path, header, data, syntax)
+    return save(path, header, struct.pack("<HHI", 0xFFFE, 0xE000, 0) + items, syntax)
+
+
+def as_frame(image: bytes | Frame) -> Frame:
+    return decode(image) if isinstance(image, bytes) else image
+
+
+def pixels_of(path: Path) -> list[NDArray[np.uint8]]:
+    """Decode every frame of a file."""
+    with DicomFile.open(path) as file:
+        return [as_frame(frame.load()).pixels for frame in file.frames()]
+
+
+def near(found: list[NDArray[np.uint8]], expected: list[NDArray[np.uint8]], most: float) -> None:
+    """Assert that pictures differ by less than `most` grey levels in the mean."""
+    assert len(found) == len(expected)
+    for one, other in zip(found, expected, strict=True):
+        assert one.shape == other.shape
+        assert np.abs(one.astype(int) - other).mean() < most

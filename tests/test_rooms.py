@@ -69,22 +69,11 @@ def test_every_room_is_linked_under_the_distributions_name() -> None:
         assert link.resolve() == REPOSITORY / room
 
 
-# Parts that are only worth testing through what they are parts of: the test file that does it.
-TESTED_THROUGH = {
-    "serving/archive/clean_pixels.py": "serving/archive/test_deidentify.py",
-    "serving/archive/deidentify_cli.py": "serving/archive/test_deidentify.py",
-    "serving/archive/deidentify_files.py": "serving/archive/test_deidentify.py",
-    "serving/archive/sources/encapsulated.py": "serving/archive/sources/test_dicom_file.py",
-    "serving/archive/sources/pixels.py": "serving/archive/sources/test_dicom_file.py",
-}
-
-
 def test_tests_mirror_the_rooms() -> None:
     for room in ROOMS:
         for file in (REPOSITORY / room).rglob("*.py"):
             if file.stem.startswith("__"):
                 continue
             inside = file.relative_to(REPOSITORY)
-            mirrored = inside.with_name(f"test_{file.name}").as_posix()
-            test = REPOSITORY / "tests" / TESTED_THROUGH.get(inside.as_posix(), mirrored)
+            test = REPOSITORY / "tests" / inside.with_name(f"test_{file.name}")
             assert test.is_file(), f"{inside} has no {test.relative_to(REPOSITORY)}"

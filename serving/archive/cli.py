@@ -27,7 +27,8 @@ def score(
     places: Annotated[
         list[str],
         typer.Argument(
-            help="Pictures, videos, ZIP and TAR files, and folders of these.",
+            help="Pictures, videos, DICOM, DICOMDIR, ZIP and TAR files, and folders of these; or a "
+            "PACS: https://HOST/dicom-web/studies?StudyDate=20240101-20240131",
             metavar="SOURCE",
             show_default=False,
         ),
@@ -55,6 +56,7 @@ def score(
     interval: options.Interval = None,
     identifiers: options.Identifiers = False,
     secret: options.Secret = None,
+    store: options.Store = None,
     provider: options.Accelerator = "auto",
     threads: options.Threads = None,
 ) -> None:
@@ -96,7 +98,9 @@ def score(
         job = Job(
             out=out,
             classifier=classifier,
-            sinks=options.make_sinks(chosen, classifier, identifiers=identifiers),
+            sinks=options.make_sinks(
+                chosen, classifier, identifiers=identifiers, reading=reading, store=store
+            ),
             reading=reading,
             explain=explain,
             workers=workers,
@@ -137,6 +141,7 @@ def watch(
     interval: options.Interval = None,
     identifiers: options.Identifiers = False,
     secret: options.Secret = None,
+    store: options.Store = None,
     provider: options.Accelerator = "auto",
     threads: options.Threads = None,
 ) -> None:
@@ -155,11 +160,14 @@ def watch(
     chosen = tuple(dict.fromkeys(forms or [Form.PARQUET, Form.CSV]))
     _check_forms(chosen, out, resume=True)
     classifier = options.open_classifier(bundle, provider)
+    reading = Reading(limits=classifier.limits, every_s=every, interval_s=interval)
     job = Job(
         out=out,
         classifier=classifier,
-        sinks=options.make_sinks(chosen, classifier, identifiers=identifiers),
-        reading=Reading(limits=classifier.limits, every_s=every, interval_s=interval),
+        sinks=options.make_sinks(
+            chosen, classifier, identifiers=identifiers, reading=reading, store=store
+        ),
+        reading=reading,
         explain=explain,
         workers=threads or available_cpus(),
         secret=None if secret is None else options.read_secret(secret),

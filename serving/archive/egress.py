@@ -80,14 +80,14 @@ class Decision:
 class EgressSettings(BaseSettings):
     """What may leave, from `ENDOLINK_EGRESS`: rules separated by `;`, in place of the default.
 
-    By default pixels, verdicts and aggregates may be written on this machine, and nothing else
-    goes anywhere: no identifiers, nothing over the network.
+    By default everything but model updates may be written on this machine, identifiers only where
+    they were asked for, and nothing goes over the network.
     """
 
     model_config = SettingsConfigDict(env_prefix="ENDOLINK_", frozen=True)
 
     egress: Annotated[tuple[EgressRule, ...], NoDecode] = Field(
-        (EgressRule(frozenset({"pixels", "verdicts", "aggregates"}), LOCAL),),
+        (EgressRule(frozenset({"pixels", "verdicts", "identifiers", "aggregates"}), LOCAL),),
         description="KIND,KIND=DESTINATION;... with the kinds pixels, verdicts, identifiers, "
         "aggregates and model-updates; a destination is `local`, a folder or an address.",
     )

@@ -9,9 +9,15 @@ from typing import Annotated, Final
 import typer
 
 from endolink.model.classifier import Classifier, Explain
+from endolink.model.errors import ExtraMissing
 from endolink.model.runtime import Provider
+from endolink.serving.archive.egress import EgressSettings
+from endolink.serving.archive.picture import Reading
 from endolink.serving.archive.sinks import Sink
+from endolink.serving.archive.sinks.fhir import FhirSink
+from endolink.serving.archive.sinks.report import ReportSink
 from endolink.serving.archive.sinks.table import TableSink
+from endolink.serving.archive.sources.dicomweb import Pacs
 
 
 class Form(StrEnum):
@@ -21,6 +27,11 @@ class Form(StrEnum):
     JSONL = "jsonl"
     PARQUET = "parquet"
     CSV = "csv"
+    HTML = "html"
+    FHIR = "fhir"
+    DICOM_SR = "dicom-sr"
+    KEY_OBJECTS = "key-objects"
+    CAPTURES = "captures"
 
 
 ON_SCREEN: Final = (Form.TABLE, Form.JSONL)
@@ -62,6 +73,14 @@ Secret = Annotated[
         "has the same pseudonym in every folder. By default each folder has its own.",
     ),
 ]
+Store = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="A PACS (https://HOST/dicom-web) that gets dicom-sr, key-objects and captures as "
+        "well; ENDOLINK_EGRESS has to allow it.",
+    ),
+]
 Accelerator = Annotated[Provider, typer.Option(help="What computes the network.")]
 Threads = Annotated[
     int | None,
@@ -78,21 +97,62 @@ def open_classifier(bundle: Path | None, provider: Provider) -> Classifier:
 
 
 def make_sinks(
-    forms: Iterable[Form], classifier: Classifier, *, identifiers: bool
+    forms: Iterable[Form],
+    classifier: Classifier,
+    *,
+    identifiers: bool,
+    reading: Reading | None = None,
+    store: str | None = None,
 ) -> dict[str, Sink]:
-    """Make the sinks called `forms`, for what `classifier` finds."""
+    """Make the sinks called `forms`, for what `classifier` finds.
+
+    `reading` is how the pictures were read, so that key frames can be fetched again; `store` is the
+    address of a PACS that gets the DICOM objects as well. Raises ExtraMissing.
+    """
+    reading = reading or Reading()
+    rules = EgressSettings()
     variant = classifier.bundle.manifest.variant(classifier.identity.precision)
     thresholds = {point.code: point.threshold for point in variant.operating_points}
     sinks: dict[str, Sink] = {}
     for form in forms:
         match form:
             case Form.PARQUET:
-                sinks[form] = TableSink("parquet", thresholds, identifiers=identifiers)
+                sinks[form] = TableSink("parquet", thresholds, identifiers=identifiers, rules=rules)
             case Form.CSV:
-                sinks[form] = TableSink("csv", thresholds, identifiers=identifiers)
+                sinks[form] = TableSink("csv", thresholds, identifiers=identifiers, rules=rules)
+            case Form.HTML:
+                sinks[form] = ReportSink(classifier, reading, rules, identifiers=identifiers)
+            case Form.FHIR:
+                sinks[form] = FhirSink(rules, identifiers=identifiers)
+            case Form.DICOM_SR | Form.KEY_OBJECTS | Form.CAPTURES:
+                sinks[form] = _dicom_sink(form, classifier, reading, rules, store)
             case Form.TABLE | Form.JSONL:
                 raise ValueError(f"{form.value} is for the screen")
     return sinks
+
+
+def _dicom_sink(
+    form: Form,
+    classifier: Classifier,
+    reading: Reading,
+    rules: EgressSettings,
+    store: str | None,
+) -> Sink:
+    try:
+        from endolink.serving.archive.sinks.captures import CapturesSink  # noqa: PLC0415 - an extra
+        from endolink.serving.archive.sinks.dicom_objects import DicomStore  # noqa: PLC0415
+        from endolink.serving.archive.sinks.key_objects import KeyObjectsSink  # noqa: PLC0415
+        from endolink.serving.archive.sinks.structured_report import (  # noqa: PLC0415
+            StructuredReportSink,
+        )
+    except ImportError as error:
+        raise ExtraMissing(
+            "DICOM needs the archive extra; pip install 'endolink[archive]' brings it."
+        ) from error
+    where = DicomStore(rules, None if store is None else Pacs(store))
+    if form is Form.CAPTURES:
+        return CapturesSink(where, classifier, reading)
+    return KeyObjectsSink(where) if form is Form.KEY_OBJECTS else StructuredReportSink(where)
 
 
 def read_secret(path: Path) -> bytes:

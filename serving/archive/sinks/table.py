@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 from endolink import __version__
 from endolink.model.errors import ExtraMissing
 from endolink.model.verdict import ModelIdentity
+from endolink.serving.archive.egress import DataKind, EgressSettings, require
 from endolink.serving.archive.picture import readable
 from endolink.serving.archive.sinks import whole
 from endolink.serving.archive.study import Failure, FrameResult, StudyResult
@@ -51,14 +52,20 @@ class TableSink:
         findings: dict[str, float],
         *,
         identifiers: bool = False,
+        rules: EgressSettings | None = None,
     ) -> None:
         self._form = form
+        self._rules = rules or EgressSettings()
         self._thresholds = findings
         self._identifiers = identifiers
         self.columns = columns(findings, identifiers=identifiers)
 
     def write(self, result: StudyResult, destination: Path) -> None:
-        """Write one row for each frame, those without a verdict too."""
+        """Write one row for each frame, those without a verdict too; raises EgressRefused."""
+        kinds: set[DataKind] = {"verdicts"}
+        if self._identifiers:
+            kinds.add("identifiers")
+        require(frozenset(kinds), destination, self._rules)
         with whole(destination / f"frames.{self._form}") as path:
             if self._form == "csv":
                 self._write_csv(result, path)

@@ -14,6 +14,8 @@ from endolink.model.frame import Frame
 from endolink.serving.archive.picture import Locator, Picture, Reading, Unread
 from endolink.serving.archive.sources.containers import TarContainer, ZipContainer
 from endolink.serving.archive.sources.dicom import DicomSource
+from endolink.serving.archive.sources.dicomdir import DicomDirectory, is_dicomdir, referenced
+from endolink.serving.archive.sources.dicomweb import DicomWebSource, find_in_pacs, is_address
 from endolink.serving.archive.sources.files import ImageFile, find_files
 from endolink.serving.archive.sources.videos import VideoFile
 
@@ -71,13 +73,68 @@ class Stored:
             yield Unread(Locator(self.place), self.place, error, index=after)
 
 
-_KINDS: tuple[Source, ...] = (ZipContainer(), TarContainer(), DicomSource(), VideoFile())
+_KINDS: tuple[Source, ...] = (
+    ZipContainer(),
+    TarContainer(),
+    DicomDirectory(),
+    DicomSource(),
+    VideoFile(),
+)
 
 
 def find(places: Iterable[str]) -> Iterator[Stored]:
-    """Give each thing that lies at `places`, folders walked to their depths in natural order."""
-    for path in find_files(Path(place) for place in places):
-        yield Stored(str(path), str(path.parent), _source(path))
+    """Give each thing that lies at `places`, folders walked to their depths in natural order.
+
+    A place may be the address of a PACS's studies, as `endolink.serving.archive.sources.dicomweb`
+    takes it, or a DICOMDIR, which stands for the files that it names.
+    """
+    for place in places:
+        if is_address(place):
+            yield from _find_in_pacs(place)
+            continue
+        for path in find_files([Path(place)]):
+            yield Stored(str(path), str(path.parent), _source(str(path)))
+            if str(path) == str(Path(place)):
+                yield from _find_by_dicomdir(path)
+
+
+def _find_in_pacs(place: str) -> Iterator[Stored]:
+    try:
+        for address in find_in_pacs(place):
+            yield Stored(address, address.partition("/series/")[0], DicomWebSource())
+    except EndoLinkError as error:
+        yield Stored(place, place, _Unreachable(error))
+
+
+def _find_by_dicomdir(path: Path) -> Iterator[Stored]:
+    """Give the files that a DICOMDIR which was named itself names; those missing it reports."""
+    if not is_dicomdir(_head(str(path))):
+        return
+    with suppress(EndoLinkError):
+        for file in referenced(path):
+            if file.is_file():
+                yield Stored(str(file), str(path.parent), _source(str(file)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Unreachable:
+    """A place where nothing can be listed, as a source that says why."""
+
+    error: EndoLinkError
+
+    def recognises(self, path: Path, head: bytes) -> bool:  # noqa: ARG002
+        return False
+
+    def digest(self, place: str) -> str | None:  # noqa: ARG002
+        return None
+
+    def pictures(
+        self,
+        place: str,  # noqa: ARG002
+        digest: str | None,  # noqa: ARG002
+        reading: Reading,  # noqa: ARG002
+    ) -> Iterator[Picture | Unread]:
+        raise self.error
 
 
 def absolute(place: str) -> str:
@@ -100,7 +157,7 @@ def fetch(locators: Iterable[Locator], reading: Reading) -> Iterator[tuple[Locat
 def _fetch_from(
     place: str, wanted: set[Locator], reading: Reading
 ) -> Iterator[tuple[Locator, bytes | Frame]]:
-    for picture in Stored(place, "", _source(Path(place))).pictures(reading):
+    for picture in Stored(place, "", _source(place)).pictures(reading):
         if isinstance(picture, Unread) or picture.locator not in wanted:
             continue
         wanted.remove(picture.locator)
@@ -113,11 +170,18 @@ def _fetch_from(
             return
 
 
-def _source(path: Path) -> Source:
-    head = b""
+def _source(place: str) -> Source:
+    if is_address(place):
+        return DicomWebSource()
+    head = _head(place)
+    return next((kind for kind in _KINDS if kind.recognises(Path(place), head)), ImageFile())
+
+
+def _head(place: str) -> bytes:
     # What cannot be opened is an image's file: reading it says what is wrong.
     with suppress(OSError):
+        path = Path(place)
         if path.is_file():
             with path.open("rb") as file:
-                head = file.read(_HEAD)
-    return next((kind for kind in _KINDS if kind.recognises(path, head)), ImageFile())
+                return file.read(_HEAD)
+    return b""

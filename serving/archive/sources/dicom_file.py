@@ -81,6 +81,8 @@ _MOST_HEADER: Final = 2 * 2**20
 _MOST_INFLATED: Final = 2 * 2**30
 _IN_MEMORY: Final = 32 * 2**20
 _PREAMBLE: Final = 128
+OURS: Final = "EndoLink"
+"""What EndoLink writes as the manufacturer of its own objects."""
 STUDY: Final = "urn:oid:"
 """What a study's key begins with, before its StudyInstanceUID."""
 
@@ -249,6 +251,8 @@ class DicomFile:
                 "The object is no endoscopic picture: VL and Video Endoscopic, VL and Video "
                 "Photographic and Secondary Capture images are read."
             )
+        if self.header.get("Manufacturer") == OURS:
+            raise DicomUnsupported("EndoLink has written this object itself; it is no source.")
         if self.transfer_syntax not in NATIVE | ENCAPSULATED | VIDEO:
             raise DicomUnsupported(
                 f"The transfer syntax {self.transfer_syntax} is not read; convert the file to "
@@ -491,6 +495,8 @@ def read_pictures(
     # The frames of one object share a clock; stills share their series' order.
     series = str(header.get("SOPInstanceUID" if several else "SeriesInstanceUID", ""))
     number = _integer(header, "InstanceNumber", 0)
+    if not several:
+        only = None
     index = 0
     try:
         for frame in file.frames(every_s=every_s, only=only):

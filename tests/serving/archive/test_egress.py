@@ -14,12 +14,11 @@ def rules(monkeypatch: pytest.MonkeyPatch, text: str) -> EgressSettings:
     return EgressSettings()
 
 
-def test_by_default_results_stay_here_under_pseudonyms(tmp_path: Path) -> None:
+def test_by_default_everything_stays_here(tmp_path: Path) -> None:
     default = EgressSettings()
-    for kind in ("pixels", "verdicts", "aggregates"):
+    for kind in ("pixels", "verdicts", "identifiers", "aggregates"):
         assert may_leave(kind, tmp_path, default).allowed
         assert not may_leave(kind, PACS, default).allowed
-    assert not may_leave("identifiers", tmp_path, default).allowed
     assert not may_leave("model-updates", tmp_path, default).allowed
 
 
@@ -61,8 +60,8 @@ def test_a_folder_holds_what_is_below_it(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_require_names_what_is_refused(tmp_path: Path) -> None:
     require(frozenset({"pixels"}), tmp_path, EgressSettings())
-    with pytest.raises(EgressRefused, match="identifiers"):
-        require(frozenset({"pixels", "identifiers"}), tmp_path, EgressSettings())
+    with pytest.raises(EgressRefused, match="model-updates"):
+        require(frozenset({"pixels", "model-updates"}), tmp_path, EgressSettings())
 
 
 @pytest.mark.parametrize("text", ["pixels", "everything=local", "pixels=there", "=local"])

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from endolink.serving.archive.options import Form, make_sinks, read_secret
+from endolink.serving.archive.options import ON_SCREEN, Form, make_sinks, read_secret
 from endolink.serving.archive.sinks.table import TableSink
 from endolink.serving.models import Models
 
@@ -17,6 +17,13 @@ def test_a_secret_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
     path.write_bytes(b"short")
     with pytest.raises(typer.BadParameter, match="at least 32 bytes"):
         read_secret(path)
+
+
+def test_every_form_in_a_folder_has_its_sink(models: Models) -> None:
+    forms = [form for form in Form if form not in ON_SCREEN]
+    sinks = make_sinks(forms, models.get(None), identifiers=False)
+    assert list(sinks) == [form.value for form in forms]
+    assert len({type(sink) for sink in sinks.values()}) == len(forms) - 1
 
 
 def test_sinks_know_what_the_model_finds(models: Models) -> None:

@@ -1,0 +1,102 @@
+import html.parser
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from endolink.model.classifier import Classifier
+from endolink.model.errors import EgressRefused
+from endolink.serving.archive.egress import EgressSettings
+from endolink.serving.archive.picture import Reading
+from endolink.serving.archive.sinks.report import ReportSink, clock
+from endolink.serving.archive.study import StudyResult
+from tests.dicoms import PATIENT
+
+
+class Links(html.parser.HTMLParser):
+    """Collects what a browser would load, and checks that elements are closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.loaded: list[str] = []
+        self.tags: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.loaded += [value or "" for name, value in attrs if name in {"src", "href"}]
+
+
+def write(
+    result: StudyResult,
+    classifier: Classifier,
+    folder: Path,
+    rules: EgressSettings,
+    **options: bool,
+) -> str:
+    ReportSink(classifier, Reading(), rules, **options).write(result, folder)
+    assert [path.name for path in folder.iterdir()] == ["report.html"]
+    return (folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_report_says_what_was_found_by_what_and_that_it_is_no_diagnosis(
+    result: StudyResult, classifier: Classifier, tmp_path: Path
+) -> None:
+    page = write(result, classifier, tmp_path, EgressSettings())
+    for text in (result.pseudonym, result.notice, result.model.name, result.model.version):
+        assert text in page
+    assert result.model.digest in page
+    assert "0:01:15" in page  # how long it lasted
+    assert page.count("<rect") >= 2
+    assert "Not read: frame-corrupt" in page
+
+
+def test_nothing_is_loaded_from_elsewhere(
+    result: StudyResult, classifier: Classifier, tmp_path: Path
+) -> None:
+    links = Links(write(result, classifier, tmp_path, EgressSettings()))
+    assert links.loaded
+    assert all(link.startswith("data:image/jpeg;base64,") for link in links.loaded)
+    assert "script" not in links.tags
+
+
+def test_it_names_nobody_unless_asked(
+    result: StudyResult,
+    classifier: Classifier,
+    tmp_path: Path,
+    everything: EgressSettings,
+) -> None:
+    for folder in ("plain", "asked"):
+        (tmp_path / folder).mkdir()
+    page = write(result, classifier, tmp_path / "plain", EgressSettings())
+    private = (*PATIENT.values(), result.study_uid or "", "still.dcm")
+    assert not any(value in page for value in private)
+    asked = write(result, classifier, tmp_path / "asked", everything, identifiers=True)
+    assert "still.dcm" in asked
+
+
+def test_it_asks_before_it_writes(
+    result: StudyResult,
+    classifier: Classifier,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ENDOLINK_EGRESS", "verdicts=local")
+    with pytest.raises(EgressRefused, match="pixels"):
+        write(result, classifier, tmp_path, EgressSettings())
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_study_in_which_nothing_was_found(
+    result: StudyResult, classifier: Classifier, tmp_path: Path
+) -> None:
+    empty = replace(
+        result, key_frames=(), events=(), landmarks=(), shortlist=(), duration_s=None, scored=0
+    )
+    page = write(empty, classifier, tmp_path, EgressSettings())
+    assert "No event was found" in page
+    assert "There is none to show" in page
+
+
+def test_clock() -> None:
+    assert [clock(seconds) for seconds in (0, 59.9, 3723)] == ["0:00:00", "0:00:59", "1:02:03"]
