@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from endolink.model.bundle import Bundle
+from endolink.model.bundle import BUNDLED, Bundle
 from endolink.model.errors import ExportRefused
 from endolink.model.preprocess import normalise
 from endolink.model.runtime import Session
@@ -82,3 +82,11 @@ def test_reference_figures_are_of_what_is_shown() -> None:
     assert figures["luminance"].mean == pytest.approx(150 / 255)
     assert figures["contrast"].mean == pytest.approx(0.0, abs=1e-6)
     assert figures["probability.polyp"].p50 == pytest.approx(0.3)
+
+
+def test_the_graph_names_no_file_of_the_machine_that_made_it() -> None:
+    shipped = BUNDLED / "model.onnx"
+    made = export_onnx(make(TINY, 2).eval(), TINY.size)
+    for graph in (shipped.read_bytes(), made):
+        assert b"stack_trace" not in graph
+        assert b".py" not in graph
