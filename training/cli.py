@@ -312,8 +312,9 @@ def _command() -> str:
 
 
 def _without_place(word: str) -> str:
-    prefix, colon, path = word.rpartition(":")
-    return f"{prefix}{colon}{PurePath(path).name}" if PurePath(path).is_absolute() else word
+    start = max(word.rfind(":/"), word.rfind("=/")) + 1
+    path = PurePath(word[start:])
+    return word[:start] + path.name if path.is_absolute() else word
 
 
 def _choose(data: list[str], split: Path | None, part: str) -> tuple[list[Any], list[str] | None]:
