@@ -7,11 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from endolink.model.errors import DataLayout
-from endolink.training.datasets import hyper_kvasir, image_folder
+from endolink.training.datasets import edd2020, hyper_kvasir, image_folder, wce_bleed_gen
 from endolink.training.datasets.samples import DataSet, Sample, union
 
 ADAPTERS: dict[str, Callable[[Path], DataSet]] = {
     "hyper-kvasir": hyper_kvasir.read,
+    "wce-bleed-gen": wce_bleed_gen.read,
+    "edd2020": edd2020.read,
     "folder": image_folder.read,
 }
 

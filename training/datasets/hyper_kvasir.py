@@ -6,6 +6,7 @@ gastrointestinal endoscopy", Scientific Data 7:283 (2020), doi 10.1038/s41597-02
     PATH/labeled-images/lower-gi-tract/pathological-findings/polyps/<uuid>.jpg
     PATH/labeled-images/upper-gi-tract/anatomical-landmarks/z-line/<uuid>.jpg
     PATH/5_fold_split.csv          file-name;class-name;split-index
+    PATH/segmented-images/masks/<uuid>.png     optional: the outlines of that image's polyps
 
 Each image has one of 23 classes; any part of them may be there. The class that its authors gave a
 frame counts as present, every other as absent. That is a limit: a polyp's frame also shows a bowel
@@ -20,6 +21,7 @@ from endolink.model.errors import DataLayout
 from endolink.training.datasets.samples import DataSet, Sample, images
 
 IMAGES = "labeled-images"
+MASKS = "segmented-images/masks"
 LICENCE = "CC-BY-4.0"
 CITATION = (
     "Borgli et al., HyperKvasir, a comprehensive multi-class image and video dataset for "
@@ -105,6 +107,7 @@ def read(root: Path, *, folds: int = 5) -> DataSet:
     findings = tuple(item.finding for item in here)
     known = frozenset(findings)
     split = _read_split(root / f"{folds}_fold_split.csv")
+    masks = {path.stem: path for path in images(root / MASKS)} if (root / MASKS).is_dir() else {}
     samples = []
     for item in here:
         for path in images(top / item.folder):
@@ -114,7 +117,10 @@ def read(root: Path, *, folds: int = 5) -> DataSet:
                     f"{path.name} lies in {item.folder}, and the split file calls it {name!r}"
                 )
             file = f"hyper-kvasir/{path.relative_to(root).as_posix()}"
-            samples.append(Sample(path, file, frozenset({item.finding}), known, fold=fold))
+            outlines = {item.finding: masks[path.stem]} if path.stem in masks else {}
+            samples.append(
+                Sample(path, file, frozenset({item.finding}), known, fold=fold, outlines=outlines)
+            )
     return DataSet("hyper-kvasir", tuple(samples), findings, LICENCE, CITATION, NOTICE)
 
 

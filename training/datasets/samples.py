@@ -1,8 +1,8 @@
 """What every data set is turned into: labelled frames."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,8 @@ class Sample:
     machine. `present` are the findings that it shows; `known` those that its labels decide, so that
     `known - present` are absent and the rest is unlabelled: neither learned from nor scored.
     `group` says which frames belong together (one patient, one video) where the data set knows,
-    `fold` is the data set's own, official one.
+    `fold` is the data set's own, official one. `outlines` are, by finding, the images of where in
+    the frame it lies, where somebody drew them: of the frame's own size, white within.
     """
 
     path: Path
@@ -31,6 +32,7 @@ class Sample:
     known: frozenset[str]
     group: str | None = None
     fold: int | None = None
+    outlines: Mapping[str, Path] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if not self.present <= self.known:

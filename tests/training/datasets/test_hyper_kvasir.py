@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from endolink.model.errors import DataLayout
-from endolink.training.datasets.hyper_kvasir import CLASSES, IMAGES, read
+from endolink.training.datasets.hyper_kvasir import CLASSES, IMAGES, MASKS, read
 
 COUNTS = {"polyp": 850, "cecum": 340, "bbps-2-3": 266, "bbps-0-1": 253, "impacted-stool": 96}
 
@@ -41,6 +41,15 @@ def test_a_part_of_the_classes_and_no_split_file_is_enough(tmp_path: Path) -> No
     (folder / "notes.txt").touch()
     (sample,) = read(tmp_path).samples
     assert (sample.present, sample.fold) == ({"z-line"}, None)
+
+
+def test_an_outline_is_found_by_its_frames_name(tmp_path: Path) -> None:
+    _lay_out(tmp_path)
+    mask = tmp_path / MASKS / "0.png"
+    mask.parent.mkdir(parents=True)
+    mask.touch()
+    polyp, cecum, *_ = read(tmp_path).samples
+    assert (polyp.outlines, cecum.outlines) == ({"polyp": mask}, {})
 
 
 def test_another_layout_is_refused_with_what_was_found(tmp_path: Path) -> None:
@@ -80,5 +89,6 @@ def test_the_shared_frames_have_the_right_counts_and_folds(shared: Path) -> None
         3: 371,
         4: 362,
     }
+    assert sum("polyp" in sample.outlines for sample in data.samples) == 849
     halves = read(shared / "data" / "hyper-kvasir", folds=2)
     assert {sample.fold for sample in halves.samples} == {0, 1}
