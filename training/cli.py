@@ -9,28 +9,16 @@ import importlib.util
 import json
 import shlex
 import sys
-from collections.abc import Callable
 from pathlib import Path, PurePath
-from types import TracebackType
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
-from rich.text import Text
 
 from endolink.model.errors import DataError, ExtraMissing
 from endolink.model.manifest import Evaluation, Figure
+from endolink.model.progress import Stages
 from endolink.model.runtime import Provider
 
 _EXTRA = ("torch", "torchvision", "sklearn", "onnxscript", "tensorboard")
@@ -123,7 +111,7 @@ def train(
         )
         for number in (range(folds) if every else [int(fold)])
     ]
-    with _Display() as display:
+    with Stages() as display:
         material = run.gather(data, recipe, cache, display)
         if every:
             summary = run.cross_validate(configs, material, out, display)
@@ -176,7 +164,7 @@ def evaluate(
     classifier = importlib.import_module("endolink.model.classifier").Classifier.open(
         bundle, provider=_provider(provider)
     )
-    with _Display() as display:
+    with Stages() as display:
         scored = judge.score(classifier, samples, groups, display.stage("score", len(samples)))
         agreements = []
         if stress:
@@ -242,7 +230,7 @@ def export(
     _need_extra()
     runs = importlib.import_module("endolink.training.run")
     config = importlib.import_module("endolink.training.config").read_config(run)
-    with _Display() as display:
+    with Stages() as display:
         material = runs.gather(data or config.data, config.recipe, cache, display)
         made = runs.finish(
             run,
@@ -259,45 +247,6 @@ def export(
 
 
 _CONSOLE = Console()
-
-
-class _Rate(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        return Text(f"{task.speed:.0f}/s" if task.speed else "", style="cyan")
-
-
-class _Display:
-    """Progress bars on standard error."""
-
-    def __init__(self) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            _Rate(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-        )
-
-    def __enter__(self) -> "_Display":
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._progress.stop()
-
-    def stage(self, what: str, total: int) -> Callable[[int], None]:
-        task = self._progress.add_task(what, total=total)
-        return lambda count: self._progress.advance(task, count)
-
-    def say(self, text: str) -> None:
-        self._progress.console.print(text, highlight=False)
 
 
 def _need_extra() -> None:

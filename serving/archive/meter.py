@@ -4,8 +4,9 @@ from collections.abc import Callable
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import TextColumn
 
+from endolink.model.progress import Rate, make_bar
 from endolink.serving.archive import scoring
 
 
@@ -17,25 +18,18 @@ class Meter:
 
     def __init__(self, console: Console, total: Callable[[], int], *, quiet: bool = False) -> None:
         self._shown = console.is_terminal and not quiet
-        self._bar = Progress(
-            *Progress.get_default_columns()[:2],
-            MofNCompleteColumn(),
-            TextColumn("files"),
-            TextColumn("{task.fields[frames]:,} frames"),
-            TextColumn("{task.fields[rate]:.0f}/s"),
-            TimeRemainingColumn(),
+        self._bar = make_bar(
+            TextColumn("files, {task.fields[frames]:,} frames"),
+            Rate("frames"),
             TextColumn("{task.fields[failed]}"),
             console=console,
+            shown=self._shown,
             transient=True,
-            redirect_stdout=False,
-            disable=not self._shown,
         )
         self._total = total if self._shown else lambda: 0
 
     def __enter__(self) -> "Meter":
-        self._task = self._bar.add_task(
-            "scoring", total=self._total(), frames=0, rate=0.0, failed=""
-        )
+        self._task = self._bar.add_task("scoring", total=self._total(), frames=0, failed="")
         self._bar.start()
         return self
 
@@ -51,12 +45,9 @@ class Meter:
         """Show how far it is now."""
         if not self._shown:
             return
-        frames = done.scored + done.known
-        elapsed = self._bar.tasks[0].elapsed or 0.0
         self._bar.update(
             self._task,
             completed=done.things,
-            frames=frames,
-            rate=frames / elapsed if elapsed else 0.0,
+            frames=done.scored + done.known,
             failed=f"{done.failed:,} failed" if done.failed else "",
         )
