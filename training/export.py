@@ -28,7 +28,8 @@ from endolink.model.manifest import (
 from endolink.model.preprocess import Preprocess, normalise
 from endolink.model.runtime import Provider, Session
 from endolink.training.calibrate import operating_points, temperature
-from endolink.training.fit import Frames, infer
+from endolink.training.frames import Frames
+from endolink.training.inference import infer
 from endolink.training.model_card import model_card
 from endolink.training.network import Network
 from endolink.training.recipe import Recipe

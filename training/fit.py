@@ -7,75 +7,36 @@ all drawn afresh from (seed, epoch), so that a checkpoint needs no generator's s
 import ctypes
 import dataclasses
 import platform
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import cos, pi
 from pathlib import Path
-from pickle import UnpicklingError
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from endolink.model.calibration import probabilities
 from endolink.model.errors import TrainingRefused
 from endolink.model.runtime import available_cpus
+from endolink.training import checkpoint
 from endolink.training.augment import Augment
+from endolink.training.checkpoint import CHECKPOINT
+from endolink.training.feed import batches
+from endolink.training.frames import Frames
+from endolink.training.inference import autocast, infer, make, normalise
+from endolink.training.loss import Loss
 from endolink.training.metrics import Judged, top_scores
-from endolink.training.network import Architecture, Network
+from endolink.training.network import Network
 from endolink.training.recipe import Recipe
 
 State = dict[str, Tensor]
-Bools = NDArray[np.bool_]
 Progress = Callable[[int, int, float], None]
 
-CHECKPOINT = "checkpoint.pt"
-_BATCHES_AHEAD = 2
 _LAST_RATE = 0.01
-
-
-@dataclass(frozen=True, eq=False)
-class Frames:
-    """Labelled squares: `rows` of uint8 [M, S, S, 4], and for each its labels, [N, findings].
-
-    The fourth channel is the mask of what is shown. `rows` keeps a memory-mapped array on disk.
-    `groups` [N] numbers the group of near-copies that each frame belongs to.
-    """
-
-    squares: NDArray[np.uint8]
-    rows: NDArray[np.intp]
-    present: Bools
-    known: Bools
-    groups: NDArray[np.intp]
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def share(self, burst: int) -> NDArray[np.float64]:
-        """Say in what share of epochs each frame is learned from, [N], at `burst` of a group."""
-        _, group, count = np.unique(self.groups, return_inverse=True, return_counts=True)
-        return np.minimum(1.0, burst / count)[group]
-
-    def epoch_size(self, burst: int) -> int:
-        """Count the frames of an epoch that takes at most `burst` of each group."""
-        return round(float(self.share(burst).sum()))
-
-    def draw(self, burst: int, rng: np.random.Generator) -> NDArray[np.intp]:
-        """Draw an epoch: positions in shuffled order, at most `burst` of each group."""
-        order = rng.permutation(len(self))
-        _, group = np.unique(self.groups[order], return_inverse=True)
-        # The how-manieth of its group each frame is, in the shuffled order.
-        by_group = np.argsort(group, kind="stable")
-        starts = np.searchsorted(group[by_group], group[by_group])
-        place = np.empty(len(self), np.intp)
-        place[by_group] = np.arange(len(self)) - starts
-        return order[place < burst]
 
 
 @dataclass(frozen=True)
@@ -143,46 +104,6 @@ def fit(
     return Fitted(trainer.best, trainer.best_epoch, tuple(trainer.history))
 
 
-def load(path: Path) -> tuple[Recipe, tuple[str, ...], Network]:
-    """Read a checkpoint's recipe, findings and best network, in evaluation on the CPU.
-
-    Raises
-    ------
-    TrainingRefused
-        There is no finished epoch at `path`.
-    """
-    stored = _read(path)
-    recipe, findings = Recipe(**stored["recipe"]), tuple(stored["findings"])
-    network = make(dataclasses.replace(recipe, weights=None), len(findings))
-    network.load_state_dict(stored["best"])
-    return recipe, findings, network.eval()
-
-
-def make(recipe: Recipe, findings: int) -> Network:
-    """Make the recipe's network, with the weights that it starts from."""
-    torch.manual_seed(recipe.seed)
-    architecture = Architecture(recipe.architecture, recipe.dropout, recipe.width)
-    return Network(architecture, findings, recipe.weights)
-
-
-def infer(
-    network: Network, frames: Frames, recipe: Recipe, batch: int = 32
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Run frames unaltered, in full precision: logits [N, findings] and embeddings [N, D]."""
-    device = next(network.parameters()).device
-    logits, embeddings = [], []
-    with torch.inference_mode():
-        for start in range(0, len(frames), batch):
-            pixels = frames.squares[frames.rows[start : start + batch], :, :, :3]
-            output = network(_normalise(torch.from_numpy(np.array(pixels)).to(device), recipe))
-            logits.append(output.logits.cpu().numpy())
-            embeddings.append(output.embedding.cpu().numpy())
-    return np.concatenate(logits), np.concatenate(embeddings)
-
-
-_Waiting = tuple[NDArray[np.intp], list[Future[NDArray[np.uint8]]]]
-
-
 class _Trainer:
     def __init__(
         self, recipe: Recipe, findings: tuple[str, ...], training: Frames, validation: Frames
@@ -207,7 +128,7 @@ class _Trainer:
         )
         self.augment = Augment(recipe.train_size, recipe.preprocess.fill)
         self.batches = -(-training.epoch_size(recipe.burst) // recipe.batch)
-        self.weight = _presence_weight(training, recipe).to(self.device)
+        self.loss = Loss(recipe, training, self.device)
         self.history: list[Epoch] = []
         self.best: State = {}
         self.best_epoch = -1
@@ -215,11 +136,14 @@ class _Trainer:
     def epoch(self, progress: Progress) -> Epoch:
         """Learn from an epoch's frames once each, then judge the validation frames."""
         started = perf_counter()
-        number = len(self.history)
+        number, key = len(self.history), (self.recipe.seed, len(self.history))
         torch.manual_seed(self.recipe.seed * 10_000 + number)
         self.network.train()
         total, seen = 0.0, 0
-        for step, (rows, pixels) in enumerate(self._augmented(number)):
+        order = self.training.draw(self.recipe.burst, np.random.default_rng(key))
+        # Batches of nearly equal size: a last one of two frames would upset batch normalisation.
+        parts = np.array_split(order, self.batches)
+        for step, (rows, pixels) in enumerate(batches(self.training, parts, self.augment, key)):
             loss = self._step(number * self.batches + step, rows, pixels)
             total, seen = total + loss * len(rows), seen + len(rows)
             progress(number, seen, loss)
@@ -233,10 +157,10 @@ class _Trainer:
     def _step(self, step: int, rows: NDArray[np.intp], pixels: Tensor) -> float:
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.rate * group["scale"] * self._rate(step)
-        images = _normalise(pixels.to(self.device), self.recipe)
-        with _autocast(self.device):
+        images = normalise(pixels.to(self.device), self.recipe)
+        with autocast(self.device):
             logits = self.network(images.contiguous(memory_format=torch.channels_last)).logits
-        loss = self._loss(logits.float(), self.training, rows)
+        loss = self.loss(logits.float(), self.training, rows)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
@@ -248,16 +172,6 @@ class _Trainer:
             else:
                 self.average[key].copy_(value)
         return loss.item()
-
-    def _loss(self, logits: Tensor, frames: Frames, rows: NDArray[np.intp]) -> Tensor:
-        present = torch.from_numpy(frames.present[rows]).float().to(self.device)
-        known = torch.from_numpy(frames.known[rows]).float().to(self.device)
-        smooth = self.recipe.smoothing
-        target = present * (1 - smooth) + smooth / 2
-        each = nn.functional.binary_cross_entropy_with_logits(
-            logits, target, pos_weight=self.weight, reduction="none"
-        )
-        return (each * known).sum() / known.sum().clamp(min=1)
 
     def _judge(self, number: int, loss: float, started: float) -> Epoch:
         network = make(dataclasses.replace(self.recipe, weights=None), len(self.findings))
@@ -274,29 +188,9 @@ class _Trainer:
             ("",) * len(chances),
         )
         every = np.arange(len(chances))
-        validation_loss = self._loss(torch.from_numpy(logits).to(self.device), frames, every).item()
+        validation_loss = self.loss(torch.from_numpy(logits).to(self.device), frames, every).item()
         f1, mcc = top_scores(judged)
         return Epoch(number, loss, validation_loss, f1, mcc, perf_counter() - started)
-
-    def _augmented(self, epoch: int) -> Iterator[tuple[NDArray[np.intp], Tensor]]:
-        """Give an epoch's batches of nearly equal size, made a little ahead of their use."""
-        recipe, frames = self.recipe, self.training
-
-        def change(row: int) -> NDArray[np.uint8]:
-            return self.augment(
-                np.asarray(frames.squares[frames.rows[row]]),
-                np.random.default_rng((recipe.seed, epoch, row)),
-            )
-
-        order = frames.draw(recipe.burst, np.random.default_rng((recipe.seed, epoch)))
-        waiting: deque[_Waiting] = deque()
-        with ThreadPoolExecutor(available_cpus()) as pool:
-            for rows in np.array_split(order, self.batches):
-                waiting.append((rows, [pool.submit(change, int(row)) for row in rows]))
-                if len(waiting) > _BATCHES_AHEAD:
-                    yield _collected(waiting.popleft())
-            while waiting:
-                yield _collected(waiting.popleft())
 
     def _rate(self, step: int) -> float:
         done = step / (self.batches * self.recipe.epochs)
@@ -306,9 +200,8 @@ class _Trainer:
         return _LAST_RATE + (1 - _LAST_RATE) * (1 + cos(pi * along)) / 2
 
     def save(self, path: Path) -> None:
-        """Write everything that going on needs; a stop while writing leaves the last one whole."""
-        unfinished = path.with_suffix(".part")
-        torch.save(
+        checkpoint.write(
+            path,
             {
                 "recipe": dataclasses.asdict(self.recipe),
                 "findings": list(self.findings),
@@ -319,12 +212,10 @@ class _Trainer:
                 "best": self.best,
                 "best_epoch": self.best_epoch,
             },
-            unfinished,
         )
-        unfinished.replace(path)
 
     def restore(self, path: Path) -> None:
-        stored = _read(path)
+        stored = checkpoint.read(path)
         if (stored["recipe"], stored["findings"]) != (
             dataclasses.asdict(self.recipe),
             list(self.findings),
@@ -339,37 +230,6 @@ class _Trainer:
         self.best, self.best_epoch = stored["best"], stored["best_epoch"]
 
 
-def _collected(waiting: _Waiting) -> tuple[NDArray[np.intp], Tensor]:
-    rows, futures = waiting
-    return rows, torch.from_numpy(np.stack([future.result() for future in futures]))
-
-
-def _normalise(pixels: Tensor, recipe: Recipe) -> Tensor:
-    """Do `preprocess.normalise` to a batch: uint8 [N, S, S, 3] to float32 [N, 3, S, S]."""
-    mean = pixels.new_tensor(recipe.preprocess.mean, dtype=torch.float32) * 255
-    std = pixels.new_tensor(recipe.preprocess.std, dtype=torch.float32) * 255
-    # The permuted view of channels-last pixels is already in the layout that convolutions like.
-    return ((pixels.float() - mean) / std).permute(0, 3, 1, 2)
-
-
-def _presence_weight(frames: Frames, recipe: Recipe) -> Tensor:
-    share = frames.share(recipe.burst)
-    present = share @ (frames.present & frames.known)
-    absent = share @ (~frames.present & frames.known)
-    ratio = np.maximum(absent, 1) / np.maximum(present, 1)
-    return torch.from_numpy(ratio**recipe.balance).float()
-
-
-def _autocast(device: torch.device) -> torch.autocast:
-    """Compute in bfloat16 where the hardware does, and in float32 where it would only imitate."""
-    if device.type == "cuda":
-        able = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        has = torch.cpu.get_capabilities()
-        able = any(has.get(name) for name in ("amx_bf16", "avx512_bf16", "bf16"))
-    return torch.autocast(device.type, torch.bfloat16, enabled=bool(able))
-
-
 def _keep_freed_memory() -> None:
     """Have glibc keep what is freed: a step's tensors are as large as the last one's.
 
@@ -382,11 +242,3 @@ def _keep_freed_memory() -> None:
     libc = ctypes.CDLL(None)
     libc.mallopt(mmap_max, 0)
     libc.mallopt(trim_threshold, 2**31 - 1)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        stored: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, UnpicklingError, EOFError) as error:
-        raise TrainingRefused(f"{path}: no checkpoint that can be read") from error
-    return stored

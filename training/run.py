@@ -25,12 +25,14 @@ from endolink.model.errors import TrainingRefused
 from endolink.model.manifest import Evaluation, Figure, Provenance, Source, ValidatedInput
 from endolink.model.similarity import groups as scenes
 from endolink.training import cache
+from endolink.training.checkpoint import CHECKPOINT, load
 from endolink.training.config import Config, claim, read_config
 from endolink.training.datasets import DataSet, Sample, open_data
 from endolink.training.datasets.samples import targets, union
 from endolink.training.evaluate import Scored, read_table, score, validated_input, write_table
 from endolink.training.export import Papers, export
-from endolink.training.fit import CHECKPOINT, Epoch, Frames, fit, load
+from endolink.training.fit import Epoch, fit
+from endolink.training.frames import Frames
 from endolink.training.metrics import Judged, figures
 from endolink.training.recipe import Recipe
 from endolink.training.splits import Part, Split, merge_groups, read_split, split_fold

@@ -9,8 +9,9 @@ from endolink.model.bundle import BUNDLED, Bundle
 from endolink.model.errors import ExportRefused
 from endolink.model.preprocess import normalise
 from endolink.model.runtime import Session
+from endolink.training.checkpoint import CHECKPOINT, load
 from endolink.training.export import check_parity, export_onnx, reference_figures
-from endolink.training.fit import CHECKPOINT, load, make
+from endolink.training.inference import make
 from endolink.training.recipe import Recipe
 from endolink.training.run import BUNDLE, Material
 from tests.training.conftest import TINY

@@ -1,0 +1,46 @@
+"""What a network learns from and is judged on: labelled squares, and how an epoch draws them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Frames:
+    """Labelled squares: `rows` of uint8 [M, S, S, 4], and for each its labels, [N, findings].
+
+    The fourth channel is the mask of what is shown. `rows` keeps a memory-mapped array on disk.
+    `groups` [N] numbers the group of near-copies that each frame belongs to.
+    """
+
+    squares: NDArray[np.uint8]
+    rows: NDArray[np.intp]
+    present: Bools
+    known: Bools
+    groups: NDArray[np.intp]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def share(self, burst: int) -> NDArray[np.float64]:
+        """Say in what share of epochs each frame is learned from, [N], at `burst` of a group."""
+        _, group, count = np.unique(self.groups, return_inverse=True, return_counts=True)
+        return np.minimum(1.0, burst / count)[group]
+
+    def epoch_size(self, burst: int) -> int:
+        """Count the frames of an epoch that takes at most `burst` of each group."""
+        return round(float(self.share(burst).sum()))
+
+    def draw(self, burst: int, rng: np.random.Generator) -> NDArray[np.intp]:
+        """Draw an epoch: positions in shuffled order, at most `burst` of each group."""
+        order = rng.permutation(len(self))
+        _, group = np.unique(self.groups[order], return_inverse=True)
+        # The how-manieth of its group each frame is, in the shuffled order.
+        by_group = np.argsort(group, kind="stable")
+        starts = np.searchsorted(group[by_group], group[by_group])
+        place = np.empty(len(self), np.intp)
+        place[by_group] = np.arange(len(self)) - starts
+        return order[place < burst]
