@@ -1,32 +1,22 @@
-"""`endolink train`, `endolink evaluate` and `endolink export`.
+"""`endolink train` and `endolink export`.
 
 Nothing here imports torch until a command runs: without the training extra the commands are still
 listed, explain themselves, and say what to install.
 """
 
 import importlib
-import importlib.util
-import json
 import shlex
 import sys
 from pathlib import Path, PurePath
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from endolink.model.errors import DataError, ExtraMissing
 from endolink.model.manifest import Evaluation, Figure
 from endolink.model.progress import Stages
-from endolink.model.runtime import Provider
+from endolink.training.console import CONSOLE, Data, need_extra, show
 
-_EXTRA = ("torch", "torchvision", "sklearn", "onnxscript", "tensorboard")
-
-Data = Annotated[
-    list[str],
-    typer.Option("--data", help="ADAPTER:PATH, as hyper-kvasir:PATH or folder:PATH; repeatable."),
-]
 Cache = Annotated[Path, typer.Option("--cache", help="Where decoded frames are kept.")]
 _CACHE = Path("~/.cache/endolink")
 
@@ -77,7 +67,7 @@ def train(
 
     Then `endolink export runs/first --out bundle` makes what can be served.
     """
-    _need_extra()
+    need_extra()
     run = importlib.import_module("endolink.training.run")
     setup = importlib.import_module("endolink.training.config")
     recipe = importlib.import_module("endolink.training.recipe").Recipe(
@@ -120,88 +110,7 @@ def train(
     if every:
         _show_folds(summary)
     else:
-        _show(evaluation)
-
-
-def evaluate(
-    *,
-    data: Data,
-    bundle: Annotated[
-        Path | None, typer.Option(help="The bundle's folder; without it, the one that is bundled.")
-    ] = None,
-    split: Annotated[
-        Path | None, typer.Option(help="A run's split.csv: judge only one part of it.")
-    ] = None,
-    part: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
-    stress: Annotated[
-        str, typer.Option(help="Comma-separated: inset, text. How often the top finding changes.")
-    ] = "",
-    reduced_decode: Annotated[
-        bool, typer.Option(help="Compare with decoding every frame in full.")
-    ] = False,
-    provider: Annotated[str, typer.Option(help="auto, openvino, cpu or cuda.")] = "auto",
-    out: Annotated[Path | None, typer.Option(help="Write the figures here, as JSON.")] = None,
-    verdicts: Annotated[
-        Path | None, typer.Option(help="Write every frame's probabilities here, as CSV.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Of what the stresses draw.")] = 0,
-) -> None:
-    """Measure a bundle on labelled frames, judged from their files exactly as the service would.
-
-    [bold]The frames that a run held out, with the shortcuts tried[/]
-
-        endolink evaluate --data hyper-kvasir:hyper-kvasir --bundle runs/first/bundle
-          --split runs/first/split.csv --stress inset,text --reduced-decode
-
-    [bold]The bundled model on your own frames[/]
-
-        endolink evaluate --data folder:my-frames --out figures.json
-    """
-    _need_extra()
-    judge = importlib.import_module("endolink.training.evaluate")
-    run = importlib.import_module("endolink.training.run")
-    samples, groups = _choose(data, split, part)
-    classifier = importlib.import_module("endolink.model.classifier").Classifier.open(
-        bundle, provider=_provider(provider)
-    )
-    with Stages() as display:
-        scored = judge.score(classifier, samples, groups, display.stage("score", len(samples)))
-        agreements = []
-        if stress:
-            done = display.stage("stress", len(samples))
-            agreements += judge.stress(
-                classifier, scored, stress.split(","), seed=seed, progress=done
-            )
-        if reduced_decode:
-            done = display.stage("decode in full", len(samples))
-            agreements.append(judge.reduced_decode(classifier, scored, done))
-    what = ", ".join(data) if split is None else f"the {part} part of {', '.join(data)}"
-    evaluation = run.measure(scored.judged(), what)
-    _show(evaluation)
-    for item in agreements:
-        _CONSOLE.print(
-            f"{item.change}: the top finding changes in {item.changed} of {item.frames} frames "
-            f"({item.share:.2%})"
-        )
-    if verdicts is not None:
-        judge.write_table(scored, verdicts)
-    if out is not None:
-        figures = [vars(figure) for figure in evaluation.figures]
-        agreed = [{**vars(item), "share": item.share} for item in agreements]
-        out.write_text(
-            json.dumps(
-                {
-                    "model": vars(classifier.identity),
-                    "measured_on": evaluation.measured_on,
-                    "frames": evaluation.frames,
-                    "groups": evaluation.groups,
-                    "figures": figures,
-                    "agreements": agreed,
-                },
-                indent=2,
-            )
-            + "\n"
-        )
+        show(evaluation)
 
 
 def export(
@@ -227,7 +136,7 @@ def export(
 
         endolink export runs/first --out bundle --name my-model --version 0.1.0
     """
-    _need_extra()
+    need_extra()
     runs = importlib.import_module("endolink.training.run")
     config = importlib.import_module("endolink.training.config").read_config(run)
     with Stages() as display:
@@ -243,16 +152,7 @@ def export(
             command=_command(),
             cross_validation=cross_validation,
         )
-    _CONSOLE.print(f"{out}: {made.manifest.name} {made.manifest.version}, {made.digest}")
-
-
-_CONSOLE = Console()
-
-
-def _need_extra() -> None:
-    missing = [name for name in _EXTRA if importlib.util.find_spec(name) is None]
-    if missing:
-        raise ExtraMissing(f"training needs {', '.join(missing)}: pip install 'endolink[training]'")
+    CONSOLE.print(f"{out}: {made.manifest.name} {made.manifest.version}, {made.digest}")
 
 
 def _command() -> str:
@@ -266,36 +166,6 @@ def _without_place(word: str) -> str:
     return word[:start] + path.name if path.is_absolute() else word
 
 
-def _choose(data: list[str], split: Path | None, part: str) -> tuple[list[Any], list[str] | None]:
-    """Give the samples to judge, and their groups where a split tells them."""
-    datasets = importlib.import_module("endolink.training.datasets")
-    samples, _ = datasets.union([datasets.open_data(spec) for spec in data])
-    if split is None:
-        return list(samples), None
-    given = importlib.import_module("endolink.training.splits").read_split(split, samples)
-    rows = given.indices(part)
-    if not rows:
-        raise DataError(f"{split} has no part {part!r}; it has {', '.join(given.counts())}")
-    return [samples[row] for row in rows], [given.rows[row].group for row in rows]
-
-
-def _provider(name: str) -> Provider:
-    return name  # type: ignore[return-value] # Session.open refuses any other
-
-
-def _show(evaluation: Evaluation) -> None:
-    table = Table(title=f"{evaluation.measured_on}: {evaluation.frames:,} frames")
-    for column in ("finding", "figure", "value", "95 % interval"):
-        table.add_column(column)
-    for figure in evaluation.figures:
-        table.add_row(figure.finding or "top", figure.name, *_cells(figure))
-    _CONSOLE.print(table)
-
-
-def _cells(figure: Figure) -> tuple[str, str]:
-    return f"{figure.value:.3f}", f"{figure.low:.3f} - {figure.high:.3f}"
-
-
 def _show_folds(summary: dict[str, Any]) -> None:
     table = Table(title="Cross-validation")
     for column in ("fold", "macro-F1", "MCC"):
@@ -307,8 +177,8 @@ def _show_folds(summary: dict[str, Any]) -> None:
         "mean ± std",
         *(f"{over[name]['mean']:.3f} ± {over[name]['std']:.3f}" for name in ("macro-f1", "mcc")),
     )
-    _CONSOLE.print(table)
-    _show(Evaluation(**_evaluation(summary["pooled"])))
+    CONSOLE.print(table)
+    show(Evaluation(**_evaluation(summary["pooled"])))
 
 
 def _evaluation(stored: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from endolink.training import cli
+from endolink.training import cli, evaluate_cli
 from endolink.training.config import read_config
 from endolink.training.run import BUNDLE
 
@@ -15,7 +15,7 @@ import importlib.util, sys
 find = importlib.util.find_spec
 importlib.util.find_spec = lambda name, *rest: None if name == "torch" else find(name, *rest)
 from endolink.model.errors import ExtraMissing
-from endolink.training import cli
+from endolink.training import cli, evaluate_cli
 assert not {"torch", "torchvision", "sklearn"} & sys.modules.keys()
 try:
     cli.train(data=["folder:x"], out="y")
@@ -27,7 +27,7 @@ except ExtraMissing as error:
 @pytest.fixture(scope="module")
 def program() -> typer.Typer:
     app = typer.Typer()
-    for command in (cli.train, cli.evaluate, cli.export):
+    for command in (cli.train, evaluate_cli.evaluate, cli.export):
         app.command()(command)
     return app
 

@@ -1,0 +1,43 @@
+"""What the training commands share: their options, tables of figures, and the extra they need."""
+
+import importlib.util
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from endolink.model.errors import ExtraMissing
+from endolink.model.manifest import Evaluation, Figure
+
+CONSOLE = Console()
+
+Data = Annotated[
+    list[str],
+    typer.Option("--data", help="ADAPTER:PATH, as hyper-kvasir:PATH or folder:PATH; repeatable."),
+]
+
+_EXTRA = ("torch", "torchvision", "sklearn", "onnxscript", "tensorboard")
+
+
+def need_extra() -> None:
+    """Raise ExtraMissing where the training extra is not installed."""
+    missing = [name for name in _EXTRA if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ExtraMissing(f"training needs {', '.join(missing)}: pip install 'endolink[training]'")
+
+
+def show(evaluation: Evaluation) -> None:
+    """Print the figures as a table."""
+    table = Table(title=f"{evaluation.measured_on}: {evaluation.frames:,} frames")
+    for column in ("finding", "figure", "value", "95 % interval"):
+        table.add_column(column)
+    for figure in evaluation.figures:
+        table.add_row(figure.finding or "all", figure.name, *_cells(figure))
+    CONSOLE.print(table)
+
+
+def _cells(figure: Figure) -> tuple[str, str]:
+    if figure.low is None or figure.high is None:
+        return f"{figure.value:.3f}", "-"
+    return f"{figure.value:.3f}", f"{figure.low:.3f} - {figure.high:.3f}"
