@@ -140,6 +140,23 @@ class Watch:
         self._advance(time_s)
         return tuple(c for track in self._tracks.values() for c in track.elapse(time_s))
 
+    def adopt(self, thresholds: Mapping[str, float]) -> tuple[Change, ...]:
+        """Go on with another network, whose operating points are `thresholds`.
+
+        An alert that is on stays on until the new network's evidence ends it: nobody saw the
+        finding leave. Smoothed evidence, counted from each network's own threshold, goes on as
+        well, and is the new one's after a few time constants. What the new network does not know
+        nobody judges any more: its alert ends at the last frame. Returns the alerts that this ends.
+        """
+        before, time_s = self._tracks, self._time_s
+        self._tracks = {}
+        for code, at in thresholds.items():
+            track = self._tracks[code] = before.pop(code, None) or _Track(code, at, self._rule)
+            track.judge_from(at)
+        if time_s is None:
+            return ()
+        return tuple(c for track in before.values() for c in track.finish(time_s))
+
     def finish(self) -> tuple[Change, ...]:
         """Close what is still on at the time of the last frame, and start anew.
 
@@ -185,16 +202,20 @@ class _Track:
     """One finding's evidence and alert."""
 
     def __init__(self, finding: str, threshold: float, rule: TemporalRule) -> None:
-        if not 0 <= threshold <= 1:
-            raise ValueError(f"the threshold of {finding} is {threshold}, not a probability")
         self.finding = finding
         self.rule = rule
-        self.zero = _log_odds(threshold)
+        self.judge_from(threshold)
         self.level: float | None = None  # the smoothed evidence, and when it was last renewed
         self.counted_s = 0.0
         self.rise_s: float | None = None  # since when the level has been above the threshold
         self.alert_s: float | None = None
         self.peak = (0.0, 0.0)
+
+    def judge_from(self, threshold: float) -> None:
+        """Count evidence from `threshold` from now on."""
+        if not 0 <= threshold <= 1:
+            raise ValueError(f"the threshold of {self.finding} is {threshold}, not a probability")
+        self.zero = _log_odds(threshold)
 
     def finish(self, time_s: float) -> list[Change]:
         self.level = None

@@ -58,7 +58,10 @@ def create_app(settings: Settings, models: Models) -> Starlette:
         intake = Intake(bodies=settings.uploads, max_bytes=settings.upload_bytes)
         metrics.watch(models, scheduler, intake)
         app.state.service = Service(settings, models, scheduler, intake, metrics)
-        app.state.sessions = Sessions(models, scheduler, most=settings.streams)
+        app.state.sessions = sessions = Sessions(
+            models, scheduler, most=settings.streams, counts=metrics.streams
+        )
+        metrics.watch_streams(sessions)
         yield
         await app.state.sessions.close()
         await scheduler.drain()

@@ -119,6 +119,10 @@ class LinkAdvisor:
         side, quality = self._pictures.rung(self._rung)
         return Advice(side, quality, round(self._fps, 1), self._window)
 
+    def adopt(self, pictures: Range) -> None:
+        """Go on for another model, whose pictures these are: on the same rung, at the same rate."""
+        self._pictures = pictures
+
     def arrived(self, sent_s: float, arrived_s: float, size: int, round_trip_s: float) -> None:
         """Take in a frame's way up: `size` in bytes, `round_trip_s` the least one known."""
         self._excess.append(max(0.0, arrived_s - sent_s - round_trip_s / 2))

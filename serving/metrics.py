@@ -1,6 +1,6 @@
 """What a monitoring system asks: counts, times and drift, in Prometheus' format."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -12,6 +12,7 @@ from endolink.serving.drift import Drift
 from endolink.serving.intake import Intake
 from endolink.serving.models import Models
 from endolink.serving.scheduler import Scheduler
+from endolink.serving.stream_metrics import Stands, StreamCounts, StreamsNow
 from endolink.serving.waiting import LANES
 
 # Seconds. Close together where a frame's stages lie, wide where only trouble does.
@@ -75,11 +76,16 @@ class Metrics:
             ("model", "version", "code"),
             registry=registry,
         )
+        self.streams = StreamCounts(registry)
         self._drifts: dict[str, tuple[str, str, Drift]] = {}
 
     def watch(self, models: Models, scheduler: Scheduler, intake: Intake) -> None:
         """Show, at each scrape, how these are."""
         self._registry.register(_Now(self, models, scheduler, intake))
+
+    def watch_streams(self, sessions: Iterable[Stands]) -> None:
+        """Show, at each scrape, how the live streams are."""
+        self._registry.register(StreamsNow(sessions))
 
     def answered(self, resource: str, status: int, seconds: float) -> None:
         """Count an answer, which took `seconds`."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Iterator
 from secrets import token_urlsafe
 
 from endolink.model.errors import Overloaded, SessionUnknown
@@ -9,6 +10,7 @@ from endolink.serving.mailbox import Connection
 from endolink.serving.models import Models
 from endolink.serving.scheduler import Scheduler
 from endolink.serving.stream import GRACE_S, Session
+from endolink.serving.stream_metrics import StreamCounts
 from endolink.serving.wire import Hello
 
 logger = logging.getLogger(__name__)
@@ -24,11 +26,18 @@ class Sessions:
     """
 
     def __init__(
-        self, models: Models, scheduler: Scheduler, *, most: int, grace_s: float = GRACE_S
+        self,
+        models: Models,
+        scheduler: Scheduler,
+        *,
+        most: int,
+        grace_s: float = GRACE_S,
+        counts: StreamCounts | None = None,
     ) -> None:
         self._models = models
         self._scheduler = scheduler
-        self._most = most
+        self.most = most
+        self.counts = counts or StreamCounts()
         self._grace_s = grace_s
         self._sessions: dict[str, Session] = {}
         self._expiries: dict[str, asyncio.TimerHandle] = {}
@@ -36,6 +45,9 @@ class Sessions:
 
     def __len__(self) -> int:
         return len(self._sessions)
+
+    def __iter__(self) -> Iterator[Session]:
+        return iter(self._sessions.values())
 
     def enter(self, hello: Hello, connection: Connection) -> Session:
         """Begin the session that `hello` asks for, or go on with the one that it names.
@@ -51,6 +63,7 @@ class Sessions:
         """
         session = self._begin(hello) if hello.resume is None else self._find(hello.resume)
         session.attach(connection, hello, resumed=hello.resume is not None)
+        self.counts.session("begun" if hello.resume is None else "resumed")
         if (expiry := self._expiries.pop(session.name, None)) is not None:
             expiry.cancel()
         return session
@@ -59,11 +72,20 @@ class Sessions:
         """Take in that a connection of `session` has closed; after the last its time runs."""
         if session.name in self._sessions and not session.connected:
             self._expiries[session.name] = asyncio.get_running_loop().call_later(
-                self._grace_s, self.end, session
+                self._grace_s, self._expire, session
             )
 
+    def _expire(self, session: Session) -> None:
+        self.counts.session("expired")
+        self._end(session)
+
     def end(self, session: Session) -> None:
-        """Forget `session`."""
+        """Forget `session`, whose client or service is going."""
+        if session.name in self._sessions:
+            self.counts.session("ended")
+            self._end(session)
+
+    def _end(self, session: Session) -> None:
         if (expiry := self._expiries.pop(session.name, None)) is not None:
             expiry.cancel()
         if self._sessions.pop(session.name, None) is not None:
@@ -78,15 +100,16 @@ class Sessions:
         await asyncio.gather(*self._closing)
 
     def _begin(self, hello: Hello) -> Session:
-        classifier = self._models.get(hello.model)
-        if len(self._sessions) >= self._most:
+        self._models.get(hello.model)
+        if len(self._sessions) >= self.most:
+            self.counts.session("refused")
             raise Overloaded(
-                f"{self._most} streams go on, which is as many as are taken; try again in "
+                f"{self.most} streams go on, which is as many as are taken; try again in "
                 f"{_RETRY_S:.0f} s.",
                 retry_after=_RETRY_S,
             )
         # Whoever knows the name may resume: it has to be one that nobody guesses.
-        session = Session(token_urlsafe(24), hello, classifier, self._scheduler)
+        session = Session(token_urlsafe(24), hello, self._models, self._scheduler, self.counts)
         self._sessions[session.name] = session
         logger.info("stream begins, %d go on", len(self._sessions))
         return session

@@ -18,20 +18,24 @@ from endolink.model.errors import (
     DeadlineExceeded,
     FrameError,
     FrameTooLarge,
+    ModelUnknown,
     Overloaded,
     SessionUnknown,
     ShuttingDown,
     StreamMessageInvalid,
 )
-from endolink.model.temporal import Change, TemporalRule, Watch
 from endolink.model.verdict import Verdict
+from endolink.serving.alerting import Alerting
 from endolink.serving.clock import ClientClock
 from endolink.serving.condition import Gauge
 from endolink.serving.link import LinkAdvisor, Range
 from endolink.serving.mailbox import Arrival, Connection, Mailbox
+from endolink.serving.models import Models
 from endolink.serving.road import walk
 from endolink.serving.scheduler import Scheduler
+from endolink.serving.stream_metrics import StreamCounts
 from endolink.serving.wire import (
+    Advice,
     Alert,
     Condition,
     Dropped,
@@ -44,6 +48,7 @@ from endolink.serving.wire import (
     ServerMessage,
     StreamFinding,
     StreamFrame,
+    Switched,
 )
 
 logger = logging.getLogger(__name__)
@@ -69,30 +74,32 @@ _CLOCK_SLACK_S: Final = 5.0
 _AHEAD_S: Final = 1.0
 # A connection that is replaced may linger until it is noticed; beyond this many the oldest goes.
 CONNECTIONS: Final = 3
-RULE: Final = TemporalRule()
 # What a frame is thought to take before one was judged, and the weight of the newest.
 _FIRST_JUDGING_S: Final = 0.01
 _NEWEST: Final = 0.2
 
 
 class Session:
-    """What one client's stream has come to; used from one event loop."""
+    """What one client's stream has come to; used from one event loop.
+
+    Its model is the one that `hello` names, in the version that answers when a frame's turn comes.
+    Raises ModelUnknown where there is none.
+    """
 
     def __init__(
-        self, name: str, hello: Hello, classifier: Classifier, scheduler: Scheduler
+        self, name: str, hello: Hello, models: Models, scheduler: Scheduler, counts: StreamCounts
     ) -> None:
-        manifest = classifier.bundle.manifest
         self.name = name
         self.model = hello.model
-        self._classifier = classifier
+        self._models = models
+        self._classifier = classifier = models.get(hello.model)
         self._scheduler = scheduler
+        self._counts = counts
         self._clock = ClientClock(hello.clock_us / 1e6, perf_counter())
         self._mailbox = Mailbox(hello.deadline_ms / 1000)
         self._gauge = Gauge()
-        self._advisor = LinkAdvisor(Range.of(manifest.validated_input, manifest.preprocess.size))
-        self._watch = Watch(classifier.thresholds, RULE)
-        self._watched_s = 0.0
-        self._kinds = {finding.code: finding.kind for finding in classifier.findings}
+        self._advisor = LinkAdvisor(_pictures(classifier))
+        self._alerting = Alerting(classifier)
         self._connections: list[Connection] = []
         self._pings: dict[int, float] = {}
         self._ping = 0
@@ -100,7 +107,7 @@ class Session:
         self._pinged_s = 0.0
         self._judging = False
         self._judging_s = _FIRST_JUDGING_S
-        self._said: Condition | None = None
+        self._said: Condition = self._condition(perf_counter())
         self._arrived = asyncio.Event()
         self._tasks = [asyncio.create_task(self._judge()), asyncio.create_task(self._tick())]
 
@@ -108,6 +115,21 @@ class Session:
     def connected(self) -> bool:
         """Whether anybody is there."""
         return any(connection.is_open for connection in self._connections)
+
+    @property
+    def condition(self) -> Condition:
+        """How the stream is, as it was last told."""
+        return self._said
+
+    @property
+    def advice(self) -> Advice:
+        """What the client is to send."""
+        return self._advisor.advice
+
+    @property
+    def round_trip_s(self) -> float | None:
+        """The least round trip of late; None before the first was measured."""
+        return self._clock.round_trip_s
 
     def attach(self, connection: Connection, hello: Hello, *, resumed: bool) -> None:
         """Let a client in, and tell it how the session stands.
@@ -130,20 +152,15 @@ class Session:
             old.close()
         self._quick_pings = FIRST_PINGS
         self._said = self._condition(now)
-        findings = self._classifier.findings
-        points = self._classifier.thresholds
         connection.send(
             Ready(
                 session=self.name,
                 resumed=resumed,
                 sequence=self._mailbox.newest,
                 model=self._classifier.identity,
-                findings=tuple(
-                    StreamFinding(known.code, known.label, known.kind, points[known.code])
-                    for known in findings
-                ),
+                findings=_findings(self._classifier),
                 condition=self._said,
-                advice=self._advisor.advice,
+                advice=self.advice,
                 max_frame_bytes=self._max_bytes,
                 grace_s=GRACE_S,
             )
@@ -158,6 +175,7 @@ class Session:
             captured_s = self._place(frame, now)
         except StreamMessageInvalid as error:
             if error.sequence is None:
+                self._counts.fault(error.code)
                 connection.send(Fault(error.code, error.title, error.detail, fatal=False))
             else:
                 self._unreadable(connection, error.sequence, error)
@@ -212,6 +230,7 @@ class Session:
                 self._report(dropped)
                 if item is None:
                     break
+                self._follow_models()
                 self._judging = True
                 await self._judge_one(item)
                 self._judging = False
@@ -245,7 +264,7 @@ class Session:
             logger.error("failed stream frame error=%s", type(error).__name__)
             self._gauge.failed(perf_counter())
             detail = "This is a fault of the service, not of the frame."
-            self._to(item.connection).send(Dropped(sequence, "refused", "internal", detail))
+            self._drop(item.connection, Dropped(sequence, "refused", "internal", detail))
         else:
             now = perf_counter()
             self._judging_s += _NEWEST * (now - began - self._judging_s)
@@ -258,12 +277,8 @@ class Session:
         if (trip := self._clock.round_trip_s) is not None:
             sent_s = item.captured_s + item.frame.sent_after_us / 1e6
             self._advisor.answered(sent_s, now, trip)
-        at_s = item.frame.captured_us / 1e6
-        if at_s >= self._watched_s:
-            self._watched_s = at_s
-            chances = {finding.code: finding.probability for finding in verdict.findings}
-            changes = self._watch.update(at_s, chances, usable=verdict.usable)
-            self._alert([connection], changes)
+        self._counts.judged(age_s)
+        self._alert([connection], self._alerting.judged(item.frame.captured_us, verdict))
         condition = self._said = self._condition(now)
         connection.send(
             Judged(
@@ -284,8 +299,14 @@ class Session:
             self._connections = [other for other in self._connections if other.is_open]
             if quick or now - self._pinged_s >= PING_S:
                 self._send_ping(now)
-            self._forget(self._clock.theirs(now))
+            # A frame that is on its way is no silence: told of it too early, the alerts of before
+            # it would end.
+            if not (self._judging or len(self._mailbox)):
+                self._alert(self._connections, self._alerting.elapse(self._clock.theirs(now)))
+                self._follow_models()
+            before = self.advice
             if (advice := self._advisor.think(now)) is not None:
+                self._counts.advised(before, advice)
                 self._send(advice)
             condition = self._condition(now)
             if condition != self._said:
@@ -302,49 +323,47 @@ class Session:
         while len(self._pings) > _PINGS_OUT:
             del self._pings[next(iter(self._pings))]
 
-    def _forget(self, time_s: float) -> None:
-        """End the alerts that a silence ends; frames of before its end count no more."""
-        # A frame that is on its way is no silence: told of it too early, the watch would refuse it.
-        underway = self._judging or len(self._mailbox)
-        if underway or not 0 < self._watched_s < time_s - RULE.forget_s:
+    def _follow_models(self) -> None:
+        """Go on with the version that answers now; between two frames, so that none is mixed."""
+        try:
+            classifier = self._models.get(self.model)
+        except ModelUnknown:
+            # Taken away while somebody watches: what they began with goes on to their end.
             return
-        changes = self._watch.elapse(time_s)
-        self._watched_s = time_s
-        self._alert(self._connections, changes)
+        if classifier is self._classifier:
+            return
+        self._alert(self._connections, self._alerting.adopt(classifier))
+        self._classifier = classifier
+        self._advisor.adopt(_pictures(classifier))
+        self._counts.switched()
+        self._send(Switched(classifier.identity, _findings(classifier)))
+        self._send(self.advice)
 
-    def _alert(self, connections: Iterable[Connection], changes: Iterable[Change]) -> None:
-        for change in changes:
-            event = change.event
-            message = Alert(
-                finding=change.finding,
-                kind=self._kinds[change.finding],
-                on=change.present,
-                at_us=round(change.time_s * 1e6),
-                start_us=round(event.start_s * 1e6) if event else None,
-                peak_us=round(event.peak_s * 1e6) if event else None,
-                peak_probability=event.peak_probability if event else None,
-            )
+    def _alert(self, connections: Iterable[Connection], alerts: Iterable[Alert]) -> None:
+        for alert in alerts:
+            self._counts.alerted(self._classifier.identity.name, [alert])
             for connection in connections:
-                connection.send(message)
+                connection.send(alert)
 
     def _condition(self, now: float) -> Condition:
-        present = self._watch.present
-        alerts = tuple(code for code in self._kinds if code in present)
-        lesion = any(self._kinds[code] == "lesion" for code in alerts)
-        state, reason = self._gauge.read(now, alert=lesion)
-        return Condition(state, reason, alerts)
+        state, reason = self._gauge.read(now, alert=self._alerting.lesion)
+        return Condition(state, reason, self._alerting.on)
 
     def _unreadable(
         self, connection: Connection, sequence: int, error: FrameError | StreamMessageInvalid
     ) -> None:
         self._gauge.failed(perf_counter())
-        self._to(connection).send(Dropped(sequence, "unreadable", error.code, error.detail))
+        self._drop(connection, Dropped(sequence, "unreadable", error.code, error.detail))
 
     def _report(self, dropped: Iterable[tuple[Arrival, Dropped]]) -> None:
         for item, message in dropped:
             if message.reason != "repeated":
                 self._gauge.dropped(perf_counter())
-            self._to(item.connection).send(message)
+            self._drop(item.connection, message)
+
+    def _drop(self, connection: Connection, message: Dropped) -> None:
+        self._counts.dropped(message.reason)
+        self._to(connection).send(message)
 
     def _send(self, message: ServerMessage) -> None:
         for connection in self._connections:
@@ -355,3 +374,16 @@ class Session:
         if connection.is_open:
             return connection
         return next((other for other in reversed(self._connections) if other.is_open), connection)
+
+
+def _pictures(classifier: Classifier) -> Range:
+    manifest = classifier.bundle.manifest
+    return Range.of(manifest.validated_input, manifest.preprocess.size)
+
+
+def _findings(classifier: Classifier) -> tuple[StreamFinding, ...]:
+    points = classifier.thresholds
+    return tuple(
+        StreamFinding(known.code, known.label, known.kind, points[known.code])
+        for known in classifier.findings
+    )

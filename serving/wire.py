@@ -18,7 +18,7 @@ Everything else is a text message, one JSON object with a `type`.
 
 from dataclasses import dataclass as plain_dataclass
 from struct import Struct
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar, get_args
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
@@ -204,6 +204,15 @@ class Condition:
 
 
 @dataclass(frozen=True, config=_OPEN)
+class Switched:
+    """From now on another version judges; sent before its first verdict."""
+
+    model: ModelIdentity
+    findings: tuple[StreamFinding, ...]
+    type: Literal["model"] = "model"
+
+
+@dataclass(frozen=True, config=_OPEN)
 class Ready:
     """The answer to a hello: frames may come.
 
@@ -291,7 +300,9 @@ class Fault:
 
 Message = TypeVar("Message")
 ClientMessage = Hello | Pong | Bye
-ServerMessage = Ready | Judged | Alert | Condition | Dropped | Advice | Ping | Fault | Bye
+ServerMessage = (
+    Ready | Switched | Judged | Alert | Condition | Dropped | Advice | Ping | Fault | Bye
+)
 
 _FROM_CLIENT: TypeAdapter[ClientMessage] = TypeAdapter(
     Annotated[ClientMessage, Field(discriminator="type")]
@@ -300,8 +311,7 @@ _FROM_SERVER: TypeAdapter[ServerMessage] = TypeAdapter(
     Annotated[ServerMessage, Field(discriminator="type")]
 )
 _WRITERS: dict[type, TypeAdapter[Any]] = {
-    kind: TypeAdapter(kind)
-    for kind in (Hello, Pong, Bye, Ready, Judged, Alert, Condition, Dropped, Advice, Ping, Fault)
+    kind: TypeAdapter(kind) for kind in {*get_args(ClientMessage), *get_args(ServerMessage)}
 }
 
 
@@ -324,15 +334,24 @@ def read_client(text: str) -> ClientMessage:
     return _read(_FROM_CLIENT, text)
 
 
-def read_server(text: str) -> ServerMessage:
-    """Read a server's text message; fields that this version does not know are passed over.
+def read_server(text: str) -> ServerMessage | None:
+    """Read a server's text message; None for one of a type that this version does not know.
+
+    Fields that it does not know are passed over.
 
     Raises
     ------
     StreamMessageInvalid
         As `read_client` does, but at any length.
     """
-    return _read(_FROM_SERVER, text)
+    try:
+        return _read(_FROM_SERVER, text)
+    except _UnknownType:
+        return None
+
+
+class _UnknownType(StreamMessageInvalid):
+    """The message is well formed, and of a type that is not in the union."""
 
 
 def _read(adapter: TypeAdapter[Message], text: str) -> Message:
@@ -341,7 +360,7 @@ def _read(adapter: TypeAdapter[Message], text: str) -> Message:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
     if first["type"] == "union_tag_invalid":
-        raise StreamMessageInvalid("The message's type is not one that is known here.")
+        raise _UnknownType("The message's type is not one that is known here.")
     if len(first["loc"]) < 1:
         raise StreamMessageInvalid("A text message is one JSON object with a type.")
     # A name that the sender made up is the sender's own, and not said back.

@@ -45,6 +45,7 @@ from endolink.serving.wire import (
     Ready,
     ServerMessage,
     StreamFrame,
+    Switched,
     dump,
     read_server,
 )
@@ -65,7 +66,7 @@ class Answer:
     age_ms: float
 
 
-Event = Answer | Dropped | Alert | Condition | Advice | Ready
+Event = Answer | Dropped | Alert | Condition | Advice | Ready | Switched
 """Every frame that is offered becomes one Answer or one Dropped; the others tell of the stream."""
 
 
@@ -140,6 +141,8 @@ class AsyncStream:
         self.ready: Ready | None = None
         self.advice: Advice | None = None
         self._condition: Condition | None = None
+        self._switched: Switched | None = None
+        self._alerts: dict[str, Alert] = {}  # the last of each finding
         self.statistics = Statistics()
 
     async def __aenter__(self) -> Self:
@@ -292,6 +295,8 @@ class AsyncStream:
         try:
             async for text in socket:
                 message = read_server(str(text))
+                if message is None:
+                    continue  # a newer service's: told to those who know it
                 if isinstance(message, Ping):
                     await socket.send(dump(Pong(message.id, clock_us())))
                     continue
@@ -322,11 +327,17 @@ class AsyncStream:
             return
         if isinstance(message, Judged | Dropped):
             self._answered(lane, message)
-        elif isinstance(message, Ready | Advice | Alert | Condition):
-            if message in (self.advice, self._condition):
+        elif isinstance(message, Ready | Switched | Advice | Alert | Condition):
+            if message in (self.advice, self._condition, self._switched, *self._alerts.values()):
                 return  # it came over the other connection, too
+            if isinstance(message, Alert):
+                self._alerts[message.finding] = message
             if isinstance(message, Condition):
                 self._condition = message
+            elif isinstance(message, Switched):
+                self._switched = message
+                if self.ready is not None:
+                    self.ready = replace(self.ready, model=message.model, findings=message.findings)
             if isinstance(message, Ready):
                 self.ready = message
                 self.advice = message.advice

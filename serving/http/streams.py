@@ -97,20 +97,20 @@ async def stream(websocket: WebSocket) -> None:
 async def _serve(socket: _Socket, sessions: Sessions) -> None:
     try:
         async with asyncio.timeout(HELLO_S):
-            hello = await _hello(socket)
+            hello = await _hello(socket, sessions)
         if hello is None:
             return
         session = sessions.enter(hello, socket)
     except TimeoutError:
         detail = f"The first message is a hello, within {HELLO_S:.0f} s."
-        socket.send(_fault(StreamMessageInvalid(detail), fatal=True))
+        socket.send(_fault(sessions, StreamMessageInvalid(detail), fatal=True))
         return
     except EndoLinkError as error:
-        socket.send(_fault(error, fatal=True))
+        socket.send(_fault(sessions, error, fatal=True))
         socket.close(_TRY_AGAIN if isinstance(error, Overloaded) else _POLICY)
         return
     try:
-        ended = await _converse(socket, session)
+        ended = await _converse(socket, session, sessions)
     finally:
         socket.close()
         sessions.leave(session)
@@ -118,7 +118,7 @@ async def _serve(socket: _Socket, sessions: Sessions) -> None:
         sessions.end(session)
 
 
-async def _hello(socket: _Socket) -> Hello | None:
+async def _hello(socket: _Socket, sessions: Sessions) -> Hello | None:
     while (message := await socket.read(HELLO_S)) is not None:
         try:
             if isinstance(message, str):
@@ -127,18 +127,18 @@ async def _hello(socket: _Socket) -> Hello | None:
                     return said
             raise StreamMessageInvalid("The first message is a hello; frames follow it.")
         except StreamMessageInvalid as error:
-            socket.send(_fault(error, fatal=False))
+            socket.send(_fault(sessions, error, fatal=False))
     return None
 
 
-async def _converse(socket: _Socket, session: Session) -> bool:
+async def _converse(socket: _Socket, session: Session, sessions: Sessions) -> bool:
     """Take in what a client sends; say whether it ended the session rather than just leave."""
     while True:
         try:
             message = await socket.read(IDLE_S)
         except TimeoutError:
             detail = f"Nothing came for {IDLE_S:.0f} s; connect again to resume."
-            socket.send(_fault(RequestInvalid(detail), fatal=True))
+            socket.send(_fault(sessions, RequestInvalid(detail), fatal=True))
             return False
         if message is None:
             return False
@@ -148,7 +148,7 @@ async def _converse(socket: _Socket, session: Session) -> bool:
         try:
             said = read_client(message)
         except StreamMessageInvalid as error:
-            socket.send(_fault(error, fatal=False))
+            socket.send(_fault(sessions, error, fatal=False))
             continue
         if isinstance(said, Pong):
             session.pong(said)
@@ -157,10 +157,11 @@ async def _converse(socket: _Socket, session: Session) -> bool:
             return True
         else:
             again = StreamMessageInvalid("A connection says hello once.")
-            socket.send(_fault(again, fatal=False))
+            socket.send(_fault(sessions, again, fatal=False))
 
 
-def _fault(error: EndoLinkError, *, fatal: bool) -> Fault:
+def _fault(sessions: Sessions, error: EndoLinkError, *, fatal: bool) -> Fault:
+    sessions.counts.fault(error.code)
     retry_after = error.retry_after if isinstance(error, Overloaded) else None
     return Fault(error.code, error.title, error.detail, fatal, retry_after)
 

@@ -269,3 +269,46 @@ def test_what_is_surely_there_is_always_announced(threshold: float, rate: float)
     probabilities = [0.0] * int(rate) + [1.0] * (frames - int(rate))
     (event,) = find_events(times, {"polyp": probabilities}, {"polyp": threshold})
     assert event.alert_s - int(rate) / rate <= 0.4
+
+
+# Another network takes over
+
+
+def test_an_alert_outlasts_a_change_of_network_until_the_new_ones_evidence_ends_it() -> None:
+    watch = Watch({"polyp": 0.4})
+    frames = [step * FRAME_S for step in range(60)]
+    for time_s in frames[:15]:
+        watch.update(time_s, {"polyp": 0.9})
+    assert watch.present == {"polyp"}
+    assert watch.adopt({"polyp": 0.7, "cecum": 0.5}) == ()
+    assert watch.present == {"polyp"}
+    changes: list[Change] = []
+    for time_s in frames[15:]:
+        changes += watch.update(time_s, {"polyp": 0.3, "cecum": 0.9})
+    assert [(change.finding, change.present) for change in changes] == [
+        ("polyp", False),
+        ("cecum", True),
+    ]
+
+
+def test_evidence_counts_from_the_new_networks_own_threshold() -> None:
+    watch = Watch({"polyp": 0.4})
+    watch.adopt({"polyp": 0.7})
+    for step in range(30):
+        assert watch.update(step * FRAME_S, {"polyp": 0.6}) == ()
+
+
+def test_what_the_new_network_does_not_know_ends_with_the_last_frame() -> None:
+    watch = Watch({"polyp": 0.4, "cecum": 0.4})
+    for step in range(15):
+        watch.update(step * FRAME_S, {"polyp": 0.9, "cecum": 0.9})
+    (change,) = watch.adopt({"polyp": 0.4})
+    assert change.event is not None
+    assert (change.finding, change.event.end_s) == ("cecum", 14 * FRAME_S)
+    assert watch.present == {"polyp"}
+    with pytest.raises(ValueError, match="threshold of polyp"):
+        watch.adopt({"polyp": 2.0})
+
+
+def test_a_watch_that_saw_nothing_changes_networks_quietly() -> None:
+    assert Watch({"cecum": 0.4}).adopt({"polyp": 0.4}) == ()

@@ -42,7 +42,7 @@ class Talk:
                 message = read_server(str(text))
                 if isinstance(message, Ping):
                     await self.socket.send(dump(Pong(message.id, clock_us())))
-                else:
+                elif message is not None:
                     self.heard.append(message)
         except ConnectionClosed:
             pass

@@ -117,3 +117,13 @@ def test_too_few_frames_are_no_evidence() -> None:
     advisor.think(0.0)
     advisor.arrived(0.0, 5.0, 1000, 0.01)
     assert advisor.think(10.0) is None
+
+
+def test_another_models_floor_and_ceiling_hold_at_once() -> None:
+    advisor = LinkAdvisor(PICTURES)
+    before = advisor.advice
+    larger = Range.of(ValidatedInput(min_side=320, jpeg_quality=60), 448)
+    advisor.adopt(larger)
+    after = advisor.advice
+    assert (after.side, after.quality) == larger.rung(FIRST_RUNG)
+    assert (after.fps, after.window) == (before.fps, before.window)

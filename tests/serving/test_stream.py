@@ -1,6 +1,9 @@
 import asyncio
+import shutil
 from io import BytesIO
+from pathlib import Path
 
+import httpx
 import pytest
 from PIL import Image
 
@@ -9,10 +12,22 @@ from endolink.model import video
 from endolink.model.temporal import Watch
 from endolink.serving.models import Models
 from endolink.serving.scheduler import Scheduler
+from endolink.serving.settings import Settings
 from endolink.serving.stream import CONNECTIONS, Session
-from endolink.serving.wire import Alert, Dropped, Hello, Judged, Ready, ServerMessage, StreamFrame
-from tests.serving.service import Running, picture
-from tests.serving.talk import clock_us, greeted, talk
+from endolink.serving.stream_metrics import StreamCounts
+from endolink.serving.wire import (
+    Alert,
+    Dropped,
+    Hello,
+    Judged,
+    Ready,
+    ServerMessage,
+    StreamFrame,
+    Switched,
+)
+from tests.bundles import FINDINGS, tiny_bundle
+from tests.serving.service import Running, picture, serve
+from tests.serving.talk import Talk, clock_us, greeted, talk
 
 SMALL = picture(size=(320, 256))
 
@@ -35,7 +50,7 @@ def test_frames_are_judged_in_the_order_of_capture_whatever_way_they_came(models
     async def main() -> list[int]:
         scheduler = Scheduler(workers=2, queue=4)
         hello = Hello(clock_us(), deadline_ms=10_000)
-        session = Session("s", hello, models.get(None), scheduler)
+        session = Session("s", hello, models, scheduler, StreamCounts())
         first, second = Ear(), Ear()
         session.attach(first, hello, resumed=False)
         session.attach(second, hello, resumed=True)
@@ -64,7 +79,7 @@ def test_an_answer_takes_another_connection_where_its_own_is_closed(models: Mode
     async def main() -> bool:
         scheduler = Scheduler(workers=1, queue=4)
         hello = Hello(clock_us(), deadline_ms=10_000)
-        session = Session("s", hello, models.get(None), scheduler)
+        session = Session("s", hello, models, scheduler, StreamCounts())
         first, second = Ear(), Ear()
         session.attach(first, hello, resumed=False)
         session.attach(second, hello, resumed=True)
@@ -84,7 +99,7 @@ def test_no_more_connections_than_needed_are_kept(models: Models) -> None:
     async def main() -> list[bool]:
         scheduler = Scheduler(workers=1, queue=4)
         hello = Hello(clock_us(), deadline_ms=10_000)
-        session = Session("s", hello, models.get(None), scheduler)
+        session = Session("s", hello, models, scheduler, StreamCounts())
         ears = [Ear() for _ in range(CONNECTIONS + 2)]
         for ear in ears:
             session.attach(ear, Hello(clock_us()), resumed=True)
@@ -166,3 +181,80 @@ def test_a_clips_alerts_are_those_that_its_verdicts_make_of_a_study(
     alerts = [message for message in heard if isinstance(message, Alert)]
     assert [(alert.finding, alert.on, alert.at_us) for alert in alerts] == expected
     assert expected
+
+
+def test_a_switch_under_load_drops_no_stream_and_every_verdict_names_who_gave_it(
+    tmp_path: Path,
+) -> None:
+    folder = tiny_bundle(tmp_path / "tiny", version="1.0.0")
+    settings = Settings(port=0, bundles=(folder,), provider="cpu")
+    frame = picture("PNG", (64, 64))
+    with serve(settings, Models.open(settings)) as running:
+
+        async def main() -> list[Talk]:
+            talks: list[Talk] = []
+            switched = asyncio.Event()
+
+            async def watch() -> None:
+                async with talk(running.url) as it:
+                    talks.append(it)
+                    await greeted(it)
+                    sequence = 0
+                    while not switched.is_set():
+                        await it.frame(sequence, frame)
+                        sequence += 1
+                        await asyncio.sleep(0.02)
+                    await it.until(lambda: len(it.all(Judged)) + len(it.all(Dropped)) == sequence)
+
+            async with (
+                asyncio.TaskGroup() as group,
+                httpx.AsyncClient(base_url=running.url, timeout=20) as client,
+            ):
+                for _ in range(4):
+                    group.create_task(watch())
+                await asyncio.sleep(0.5)
+                for minor in (1, 2):
+                    shutil.rmtree(folder)
+                    tiny_bundle(folder, version=f"1.{minor}.0", seed=minor)
+                    assert (await client.post("/v1/models:reload")).status_code == 200
+                    await asyncio.sleep(0.4)
+                back = await client.post("/v1/models:activate?model=tiny&version=1.1.0")
+                assert back.status_code == 200
+                await asyncio.sleep(0.4)
+                switched.set()
+            return talks
+
+        talks = asyncio.run(main())
+        text = httpx.get(f"{running.url}/metrics").text
+    for it in talks:
+        assert {message.reason for message in it.all(Dropped)} <= {"superseded", "late"}
+        judging, order = None, []
+        for message in it.heard:
+            if isinstance(message, Switched):
+                judging = message.model
+                order.append(judging.version)
+                assert [known.code for known in message.findings] == list(FINDINGS)
+            elif isinstance(message, Judged) and judging is not None:
+                assert message.verdict.model == judging
+            elif isinstance(message, Judged):
+                assert message.verdict.model.version == "1.0.0"
+        assert order == ["1.1.0", "1.2.0", "1.1.0"]
+    assert "endolink_stream_model_switches_total 12.0" in text
+
+
+def test_whose_model_is_taken_away_goes_on_with_it(tmp_path: Path) -> None:
+    folder = tiny_bundle(tmp_path / "tiny")
+    settings = Settings(port=0, bundles=(folder,), provider="cpu")
+    frame = picture("PNG", (64, 64))
+    with serve(settings, Models.open(settings)) as running:
+
+        async def main() -> Judged:
+            async with talk(running.url, Hello(clock_us(), model="tiny")) as it:
+                await greeted(it)
+                shutil.rmtree(folder)
+                tiny_bundle(folder, name="another")
+                await asyncio.to_thread(running.service.models.reload)
+                await it.frame(0, frame)
+                return await it.one(Judged)
+
+        assert asyncio.run(main()).verdict.model.name == "tiny"

@@ -145,3 +145,10 @@ def test_any_text_is_a_message_or_an_error_of_ours(text: str) -> None:
         read_client(text)
     except StreamMessageInvalid:
         return
+
+
+def test_a_client_passes_over_messages_of_a_newer_service() -> None:
+    assert read_server('{"type": "from-the-future", "id": 1}') is None
+    for text in ('{"id": 1}', "[]", "{", '{"type": "ping"}'):
+        with pytest.raises(StreamMessageInvalid):
+            read_server(text)
