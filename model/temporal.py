@@ -151,8 +151,9 @@ class Watch:
         before, time_s = self._tracks, self._time_s
         self._tracks = {}
         for code, at in thresholds.items():
-            track = self._tracks[code] = before.pop(code, None) or _Track(code, at, self._rule)
+            track = before.pop(code) if code in before else _Track(code, at, self._rule)
             track.judge_from(at)
+            self._tracks[code] = track
         if time_s is None:
             return ()
         return tuple(c for track in before.values() for c in track.finish(time_s))

@@ -28,8 +28,7 @@ def test_an_alert_comes_on_is_told_once_and_ends_with_its_peak(models: Models, j
     told = [alert for n in range(25) for alert in alerting.judged(n * FRAME_US, shows)]
     (on,) = told
     assert (on.finding, on.kind, on.on, on.start_us) == ("polyp", "lesion", True, None)
-    assert alerting.on == ("polyp",)
-    assert alerting.lesion
+    assert (alerting.on, alerting.lesion) == (("polyp",), True)
     nothing = verdict_of(classifier, jpeg)
     told = [alert for n in range(25, 80) for alert in alerting.judged(n * FRAME_US, nothing)]
     (off,) = told
@@ -38,8 +37,7 @@ def test_an_alert_comes_on_is_told_once_and_ends_with_its_peak(models: Models, j
     assert off.peak_us is not None
     assert off.start_us <= off.peak_us < on.at_us + 25 * FRAME_US < off.at_us + 25 * FRAME_US
     assert off.peak_probability == 0.99
-    assert alerting.on == ()
-    assert not alerting.lesion
+    assert (alerting.on, alerting.lesion) == ((), False)
 
 
 def test_a_verdict_of_before_the_last_changes_nothing(models: Models, jpeg: bytes) -> None:
