@@ -40,7 +40,32 @@ _VOCABULARY = (
     Finding("cancer", "Cancer", "癌", "lesion", "any", "363346000"),
     Finding("esophagitis-a", "Oesophagitis, grade A", "食管炎 A 级", "lesion", "upper"),
     Finding("esophagitis-b-d", "Oesophagitis, grade B-D", "食管炎 B-D 级", "lesion", "upper"),
+    Finding("esophagitis", "Oesophagitis", "食管炎", "lesion", "upper", "16761005"),
+    Finding(
+        "esophageal-varices", "Oesophageal varices", "食管静脉曲张", "lesion", "upper", "28670008"
+    ),
+    Finding("gastric-polyp", "Gastric polyp", "胃息肉", "lesion", "upper"),
+    Finding("ulcer", "Ulcer", "溃疡", "lesion", "any"),
+    Finding("erosion", "Erosion", "糜烂", "lesion", "any"),
+    Finding("erythema", "Erythema", "红斑", "lesion", "any"),
+    Finding("angiectasia", "Angiectasia", "血管扩张", "lesion", "any"),
+    Finding("lymphangiectasia", "Lymphangiectasia", "淋巴管扩张", "lesion", "small-bowel"),
+    Finding("altered-blood", "Altered blood (haematin)", "陈旧性出血", "lesion", "any"),
+    Finding("foreign-body", "Foreign body", "异物", "lesion", "any"),
+    Finding("diverticula", "Diverticula", "憩室", "lesion", "lower"),
+    Finding("mucosal-inflammation", "Inflamed mucosa", "黏膜炎症", "lesion", "lower"),
     Finding("hemorrhoids", "Haemorrhoids", "痔", "lesion", "lower", "70153002"),
+    # Grades of ulcerative colitis are Mayo endoscopic scores; 0 is inactive disease.
+    Finding(
+        "ulcerative-colitis", "Ulcerative colitis", "溃疡性结肠炎", "lesion", "lower", "64766004"
+    ),
+    Finding(
+        "ulcerative-colitis-grade-0",
+        "Ulcerative colitis, grade 0",
+        "溃疡性结肠炎 0 级",
+        "lesion",
+        "lower",
+    ),
     Finding(
         "ulcerative-colitis-grade-0-1",
         "Ulcerative colitis, grade 0-1",
@@ -86,6 +111,20 @@ _VOCABULARY = (
     # Landmarks
     Finding("cecum", "Cecum", "盲肠", "landmark", "lower", "32713005"),
     Finding("ileum", "Terminal ileum", "回肠末端", "landmark", "lower", "85774003"),
+    Finding("ileocecal-valve", "Ileocecal valve", "回盲瓣", "landmark", "lower"),
+    Finding("ampulla-of-vater", "Ampulla of Vater", "十二指肠乳头", "landmark", "small-bowel"),
+    Finding("duodenal-bulb", "Duodenal bulb", "十二指肠球部", "landmark", "upper"),
+    Finding("normal-esophagus", "Normal oesophagus", "正常食管", "landmark", "upper", "32849002"),
+    Finding("normal-stomach", "Normal stomach", "正常胃", "landmark", "upper", "69695003"),
+    Finding(
+        "normal-small-bowel",
+        "Normal small bowel",
+        "正常小肠",
+        "landmark",
+        "small-bowel",
+        "30315005",
+    ),
+    Finding("normal-colon", "Normal colon", "正常结肠", "landmark", "lower", "14742008"),
     Finding("pylorus", "Pylorus", "幽门", "landmark", "upper", "280119005"),
     Finding("z-line", "Z-line", "齿状线", "landmark", "upper"),
     Finding("retroflex-rectum", "Rectum, retroflexed", "直肠反转观察", "landmark", "lower"),
@@ -96,7 +135,13 @@ _VOCABULARY = (
         "bbps-0-1", "Poor preparation (BBPS 0-1)", "肠道准备差（BBPS 0-1）", "view-quality", "lower"
     ),
     Finding("impacted-stool", "Impacted stool", "粪便嵌塞", "view-quality", "lower"),
+    Finding(
+        "reduced-mucosal-view", "Reduced view of the mucosa", "黏膜视野受限", "view-quality", "any"
+    ),
     # Interventions
+    Finding("accessory-tools", "Accessory tool in view", "视野内有器械", "intervention", "any"),
+    Finding("resected-polyp", "Resected polyp", "已切除的息肉", "intervention", "lower"),
+    Finding("resection-margin", "Resection margin", "切除边缘", "intervention", "lower"),
     Finding("dyed-lifted-polyps", "Dyed and lifted polyp", "染色抬举息肉", "intervention", "lower"),
     Finding(
         "dyed-resection-margins", "Dyed resection margin", "染色切除边缘", "intervention", "lower"

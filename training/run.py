@@ -27,7 +27,7 @@ from endolink.model.similarity import groups as scenes
 from endolink.training import cache
 from endolink.training.checkpoint import CHECKPOINT, load
 from endolink.training.config import Config, claim, read_config
-from endolink.training.datasets import DataSet, Sample, open_data
+from endolink.training.datasets import DataSet, Part, Sample, open_data
 from endolink.training.datasets.samples import targets, union
 from endolink.training.evaluate import Scored, read_table, score, validated_input, write_table
 from endolink.training.export import Papers, export
@@ -35,7 +35,7 @@ from endolink.training.fit import Epoch, fit
 from endolink.training.frames import Frames
 from endolink.training.metrics import Judged, figures
 from endolink.training.recipe import Recipe
-from endolink.training.splits import Part, Split, merge_groups, read_split, split_fold
+from endolink.training.splits import Split, merge_groups, read_split, split_fold
 
 SPLIT, HISTORY = "split.csv", "history.json"
 HELD_OUT, METRICS, BUNDLE = "held_out.csv", "metrics.json", "bundle"

@@ -10,15 +10,13 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
 from endolink.model.errors import DataError, SplitLeak
-from endolink.training.datasets.samples import Sample
-
-Part = Literal["train", "validation", "test"]
+from endolink.training.datasets.samples import Part, Sample
 
 _PARTS: dict[str, Part] = {part: part for part in get_args(Part)}
 

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from endolink.model.errors import DataError, SplitLeak
-from endolink.training.splits import Part, Row, Split, merge_groups, read_split, split_fold
+from endolink.training.datasets.samples import Part
+from endolink.training.splits import Row, Split, merge_groups, read_split, split_fold
 from tests.training.pictures import sample
 
 PARTS = get_args(Part)

@@ -5,8 +5,12 @@ gastrointestinal endoscopy", Medical Image Analysis 70:102002 (2021),
 doi 10.1016/j.media.2021.102002; and "Endoscopy disease detection challenge 2020",
 arXiv 2003.03376.
 
-    PATH/images/EDD2020_AJ0001.jpg
-    PATH/labels.csv                file,BE,suspicious,HGD,cancer,polyp      each 0 or 1
+    PATH/originalImages/EDD2020_AJ0001.jpg     as downloaded, in PATH or a folder in it
+    PATH/masks/EDD2020_AJ0001_BE.tif           where that finding lies: it is present
+    PATH/bbox/EDD2020_AJ0001.txt               x0 y0 x1 y1 class, a line each
+
+    PATH/images/EDD2020_AJ0001.jpg             or with its labels in one table
+    PATH/labels.csv                            file,BE,suspicious,HGD,cancer,polyp: each 0 or 1
 
 Neighbouring numbers are often neighbouring frames of one patient, and too unlike each other for
 their pixels to tell: frames of one name block are one group.
@@ -19,6 +23,7 @@ from pathlib import Path
 from endolink.model.errors import DataLayout
 from endolink.training.datasets.samples import DataSet, Sample, images
 
+ORIGINALS = "originalImages"
 IMAGES = "images"
 LABELS = "labels.csv"
 LICENCE = "CC-BY-NC-SA-4.0"
@@ -40,35 +45,95 @@ COLUMNS = {
 # Frames are missing from the numbering here and there. Within a block the next one is at most this
 # far; the blocks of one letter code are 13 to 25 apart.
 _GAP = 10
+_MASK = re.compile(r"(?P<frame>EDD2020_[A-Z]+\d+)_(?P<class>[A-Za-z]+)(_\d+)?\.tif")
 _NAME = re.compile(r"EDD2020_(?P<letters>[A-Z]+)(?P<number>\d+)\.\w+")
 
 
 def read(root: Path) -> DataSet:
-    """Read the frames that are listed in `labels.csv`; each of the five findings is decided.
+    """Read the frames; each of the five findings is decided in each.
 
     Raises
     ------
     DataLayout
-        There is no such table, or it and the images do not fit each other.
+        The folder is laid out in neither way, or its labels and images do not fit each other.
     """
-    labels = _read_labels(root / LABELS)
-    folder = root / IMAGES
-    paths = {path.name: path for path in images(folder)} if folder.is_dir() else {}
-    if paths.keys() != labels.keys():
-        raise DataLayout(
-            f"{root}: {LABELS} lists {len(labels)} frames and {IMAGES} holds {len(paths)}; "
-            f"{len(paths.keys() & labels.keys())} are in both"
-        )
-    blocks = _blocks(list(labels))
+    release = _release(root)
+    if release is None:
+        paths, present, outlines = _read_table(root)
+    else:
+        paths, present, outlines = _read_release(release)
+    blocks = _blocks(list(present))
     known = frozenset(COLUMNS.values())
     samples = tuple(
-        Sample(paths[name], f"edd2020/{IMAGES}/{name}", present, known, group=blocks[name])
-        for name, present in sorted(labels.items())
+        Sample(
+            paths[name],
+            f"edd2020/{name}",
+            frozenset(codes),
+            known,
+            group=blocks[name],
+            outlines=outlines.get(name, {}),
+        )
+        for name, codes in sorted(present.items())
     )
     return DataSet("edd2020", samples, tuple(COLUMNS.values()), LICENCE, CITATION, NOTICE)
 
 
-def _read_labels(path: Path) -> dict[str, frozenset[str]]:
+_Read = tuple[dict[str, Path], dict[str, set[str]], dict[str, dict[str, Path]]]
+
+
+def _release(root: Path) -> Path | None:
+    found = sorted(root.glob(ORIGINALS)) + sorted(root.glob(f"*/{ORIGINALS}"))
+    return found[0].parent if found else None
+
+
+def _read_table(root: Path) -> _Read:
+    present = _read_labels(root / LABELS)
+    folder = root / IMAGES
+    paths = {path.name: path for path in images(folder)} if folder.is_dir() else {}
+    if paths.keys() != present.keys():
+        raise DataLayout(
+            f"{root}: {LABELS} lists {len(present)} frames and {IMAGES} holds {len(paths)}; "
+            f"{len(paths.keys() & present.keys())} are in both"
+        )
+    return paths, present, {}
+
+
+def _read_release(root: Path) -> _Read:
+    paths = {path.name: path for path in images(root / ORIGINALS)}
+    stems = {path.stem: name for name, path in paths.items()}
+    present: dict[str, set[str]] = {name: set() for name in paths}
+    drawn: dict[str, dict[str, list[Path]]] = {name: {} for name in paths}
+    for mask in sorted((root / "masks").glob("*.tif")):
+        match = _MASK.fullmatch(mask.name)
+        if match is None or match["frame"] not in stems:
+            raise DataLayout(f"{mask}: expected FRAME_CLASS.tif, as EDD2020_AJ0001_BE.tif")
+        name = stems[match["frame"]]
+        code = _code(match["class"], mask)
+        present[name].add(code)
+        drawn[name].setdefault(code, []).append(mask)
+    for boxes in sorted((root / "bbox").glob("*.txt")):
+        if boxes.stem in stems:
+            present[stems[boxes.stem]] |= {
+                _code(line.split()[-1], boxes)
+                for line in boxes.read_text(encoding="utf-8").splitlines()
+                if line.strip()
+            }
+    # A finding drawn in several images has no one outline.
+    outlines = {
+        name: {code: masks[0] for code, masks in codes.items() if len(masks) == 1}
+        for name, codes in drawn.items()
+    }
+    return paths, present, outlines
+
+
+def _code(label: str, where: Path) -> str:
+    for name, code in COLUMNS.items():
+        if label.lower() == name.lower():
+            return code
+    raise DataLayout(f"{where}: expected one of the classes {', '.join(COLUMNS)}")
+
+
+def _read_labels(path: Path) -> dict[str, set[str]]:
     wanted = ("file", *COLUMNS)
     if not path.is_file():
         raise DataLayout(f"{path.parent}: expected {LABELS} with the columns {','.join(wanted)}")
@@ -81,9 +146,7 @@ def _read_labels(path: Path) -> dict[str, frozenset[str]]:
                     f"{path}: expected the columns {','.join(wanted)}, each after the first 0 or "
                     f"1; line {rows.line_num} is not so"
                 )
-            labels[row["file"]] = frozenset(
-                code for name, code in COLUMNS.items() if row[name] == "1"
-            )
+            labels[row["file"]] = {code for name, code in COLUMNS.items() if row[name] == "1"}
     return labels
 
 
@@ -99,7 +162,7 @@ def _blocks(names: list[str]) -> dict[str, str]:
     block, before = "", (" ", 0)
     for letters, number, name in sorted(numbered):
         if letters != before[0] or number - before[1] > _GAP:
-            block = f"{letters}{number:04}"
+            block = f"block {letters}{number:04}"
         blocks[name] = block
         before = letters, number
     return blocks

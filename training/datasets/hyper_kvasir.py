@@ -6,7 +6,11 @@ gastrointestinal endoscopy", Scientific Data 7:283 (2020), doi 10.1038/s41597-02
     PATH/labeled-images/lower-gi-tract/pathological-findings/polyps/<uuid>.jpg
     PATH/labeled-images/upper-gi-tract/anatomical-landmarks/z-line/<uuid>.jpg
     PATH/5_fold_split.csv          file-name;class-name;split-index
-    PATH/segmented-images/masks/<uuid>.png     optional: the outlines of that image's polyps
+    PATH/segmented-images/masks/<name>.jpg     optional: the outlines of polyps
+    PATH/segmented-images/names.csv            optional: official-name,labeled-image
+
+The segmented images have names of their own. Where `names.csv` tells which labelled image each of
+them is, or the masks are named after the labelled images, outlines are found.
 
 Each image has one of 23 classes; any part of them may be there. The class that its authors gave a
 frame counts as present, every other as absent. That is a limit: a polyp's frame also shows a bowel
@@ -18,10 +22,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from endolink.model.errors import DataLayout
+from endolink.training.datasets.class_folders import contents
 from endolink.training.datasets.samples import DataSet, Sample, images
 
 IMAGES = "labeled-images"
-MASKS = "segmented-images/masks"
+SEGMENTED = "segmented-images"
 LICENCE = "CC-BY-4.0"
 CITATION = (
     "Borgli et al., HyperKvasir, a comprehensive multi-class image and video dataset for "
@@ -101,13 +106,13 @@ def read(root: Path, *, folds: int = 5) -> DataSet:
     if not here:
         raise DataLayout(
             f"{root}: expected HyperKvasir's folders, as in {IMAGES}/{CLASSES[0].folder}; "
-            f"found {_contents(root)}"
+            f"found {contents(root)}"
         )
     _refuse_unknown(top)
     findings = tuple(item.finding for item in here)
     known = frozenset(findings)
     split = _read_split(root / f"{folds}_fold_split.csv")
-    masks = {path.stem: path for path in images(root / MASKS)} if (root / MASKS).is_dir() else {}
+    masks = _masks(root / SEGMENTED)
     samples = []
     for item in here:
         for path in images(top / item.folder):
@@ -122,6 +127,24 @@ def read(root: Path, *, folds: int = 5) -> DataSet:
                 Sample(path, file, frozenset({item.finding}), known, fold=fold, outlines=outlines)
             )
     return DataSet("hyper-kvasir", tuple(samples), findings, LICENCE, CITATION, NOTICE)
+
+
+def _masks(folder: Path) -> dict[str, Path]:
+    """Find the outlines, by the stem of the labelled image's name."""
+    if not (folder / "masks").is_dir():
+        return {}
+    named = {path.stem: path for path in images(folder / "masks")}
+    names = folder / "names.csv"
+    if names.is_file():
+        with names.open(newline="", encoding="utf-8") as lines:
+            rows = csv.DictReader(lines)
+            if not {"official-name", "labeled-image"} <= set(rows.fieldnames or ()):
+                raise DataLayout(f"{names}: expected the columns official-name,labeled-image")
+            for row in rows:
+                official = Path(row["official-name"]).stem
+                if official in named:
+                    named.setdefault(Path(row["labeled-image"]).stem, named[official])
+    return named
 
 
 def _refuse_unknown(top: Path) -> None:
@@ -143,10 +166,3 @@ def _read_split(path: Path) -> dict[str, tuple[str, int | None]]:
                 f"{path.name}: expected the columns file-name;class-name;split-index, the last a "
                 f"whole number; line {rows.line_num} is not so ({error})"
             ) from error
-
-
-def _contents(folder: Path) -> str:
-    if not folder.is_dir():
-        return "no folder at all"
-    names = sorted(path.name for path in folder.iterdir())
-    return ", ".join(names[:8]) + (", …" if len(names) > 8 else "") if names else "an empty folder"

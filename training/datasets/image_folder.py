@@ -7,11 +7,11 @@ PATH/groups.csv                optional: file,group - which frames are of one pa
 """
 
 import csv
-import re
 from pathlib import Path
 
 from endolink.model.errors import DataLayout
 from endolink.model.findings import FINDINGS
+from endolink.training.datasets.class_folders import slug
 from endolink.training.datasets.samples import DataSet, Sample, images
 
 NONE = "none"
@@ -42,7 +42,7 @@ def read(root: Path) -> DataSet:
         )
     findings = tuple(code for code in FINDINGS if code in present)
     groups = _read_groups(root)
-    name = _slug(root.resolve().name) or "folder"
+    name = slug(root.resolve().name) or "folder"
     samples = []
     for folder, code in folders.items():
         for path in images(folder):
@@ -69,20 +69,16 @@ def read(root: Path) -> DataSet:
 
 def _code(folder: Path) -> str | None:
     """Give the finding that a folder is named after; None for `none`."""
-    wanted = _slug(folder.name)
+    wanted = slug(folder.name)
     if wanted == NONE:
         return None
     for finding in FINDINGS.values():
-        if wanted in {finding.code, _slug(finding.label)}:
+        if wanted in {finding.code, slug(finding.label)}:
             return finding.code
     raise DataLayout(
         f"the folder {folder.name!r} is named after no finding; known are {', '.join(FINDINGS)}, "
         f"and {NONE}"
     )
-
-
-def _slug(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
 def _read_groups(root: Path) -> dict[str, str]:

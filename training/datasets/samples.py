@@ -4,12 +4,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from endolink.model.errors import DataLayout
 from endolink.model.findings import FINDINGS
+
+Part = Literal["train", "validation", "test"]
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 
@@ -21,9 +24,10 @@ class Sample:
     `file` names it within all data sets (`name/relative/path.jpg`) and is the same on every
     machine. `present` are the findings that it shows; `known` those that its labels decide, so that
     `known - present` are absent and the rest is unlabelled: neither learned from nor scored.
-    `group` says which frames belong together (one patient, one video) where the data set knows,
-    `fold` is the data set's own, official one. `outlines` are, by finding, the images of where in
-    the frame it lies, where somebody drew them: of the frame's own size, white within.
+    `group` says which frames belong together (`video 04a78ef0`, `patient 12`) where the data set
+    knows; `fold` or `part` is where its authors' own split puts the frame. `outlines` are, by
+    finding, the images of where in the frame it lies, where somebody drew them: of the frame's own
+    size, white within.
     """
 
     path: Path
@@ -32,6 +36,7 @@ class Sample:
     known: frozenset[str]
     group: str | None = None
     fold: int | None = None
+    part: Part | None = None
     outlines: Mapping[str, Path] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
@@ -79,7 +84,10 @@ def union(data: Sequence[DataSet]) -> tuple[tuple[Sample, ...], tuple[str, ...]]
     """
     names = [item.name for item in data]
     if len(set(names)) != len(names):
-        raise DataLayout(f"two data sets have the same name: {', '.join(names)}")
+        raise DataLayout(
+            f"two data sets have the same name: {', '.join(names)}; name one of them, as in "
+            "--data clinic-b=folder:PATH"
+        )
     samples = tuple(sample for item in data for sample in item.samples)
     return samples, tuple(dict.fromkeys(code for item in data for code in item.findings))
 

@@ -28,12 +28,30 @@ def test_a_block_is_one_letter_code_without_a_large_gap(tmp_path: Path) -> None:
     _lay_out(tmp_path, HEADER + "".join(f"{name},0,0,0,0,1\n" for name in names), *names)
     groups = {sample.path.stem[8:]: sample.group for sample in read(tmp_path).samples}
     assert groups == {
-        "AJ0001": "AJ0001",
-        "AJ0011": "AJ0001",
-        "AJ0022": "AJ0022",
-        "B0012": "B0012",
-        "B0023": "B0023",
+        "AJ0001": "block AJ0001",
+        "AJ0011": "block AJ0001",
+        "AJ0022": "block AJ0022",
+        "B0012": "block B0012",
+        "B0023": "block B0023",
     }
+
+
+def test_the_release_is_read_as_downloaded_with_its_outlines(tmp_path: Path) -> None:
+    root = tmp_path / "EDD2020_release-I_2020-01-15"
+    for folder in ("originalImages", "masks", "bbox"):
+        (root / folder).mkdir(parents=True)
+    for number in (1, 2):
+        (root / "originalImages" / f"EDD2020_B000{number}.jpg").touch()
+    for mask in ("B0001_BE", "B0001_HGD_1", "B0001_HGD_2"):
+        (root / "masks" / f"EDD2020_{mask}.tif").touch()
+    (root / "bbox" / "EDD2020_B0002.txt").write_text("1 2 3 4 polyp\n5 6 7 8 cancer\n")
+    one, other = read(tmp_path).samples
+    assert (one.present, other.present) == ({"barretts", "hgd"}, {"polyp", "cancer"})
+    assert one.outlines == {"barretts": root / "masks" / "EDD2020_B0001_BE.tif"}
+    assert one.group == other.group == "block B0001"
+    (root / "masks" / "EDD2020_B0001_unicorn.tif").touch()
+    with pytest.raises(DataLayout, match="expected one of the classes BE, "):
+        read(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from endolink.model.errors import DataLayout
-from endolink.training.datasets.hyper_kvasir import CLASSES, IMAGES, MASKS, read
+from endolink.training.datasets.hyper_kvasir import CLASSES, IMAGES, SEGMENTED, read
 
 COUNTS = {"polyp": 850, "cecum": 340, "bbps-2-3": 266, "bbps-0-1": 253, "impacted-stool": 96}
 
@@ -43,11 +43,16 @@ def test_a_part_of_the_classes_and_no_split_file_is_enough(tmp_path: Path) -> No
     assert (sample.present, sample.fold) == ({"z-line"}, None)
 
 
-def test_an_outline_is_found_by_its_frames_name(tmp_path: Path) -> None:
+@pytest.mark.parametrize("official", [False, True])
+def test_an_outline_is_found_by_its_frames_name(tmp_path: Path, official: bool) -> None:
     _lay_out(tmp_path)
-    mask = tmp_path / MASKS / "0.png"
+    mask = tmp_path / SEGMENTED / "masks" / ("cju0qkwl.jpg" if official else "0.png")
     mask.parent.mkdir(parents=True)
     mask.touch()
+    if official:
+        (tmp_path / SEGMENTED / "names.csv").write_text(
+            "official-name,labeled-image\ncju0qkwl.jpg,0.jpg\ncju0missing.jpg,1.jpg\n"
+        )
     polyp, cecum, *_ = read(tmp_path).samples
     assert (polyp.outlines, cecum.outlines) == ({"polyp": mask}, {})
 

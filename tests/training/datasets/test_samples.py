@@ -40,7 +40,18 @@ def test_labels_that_contradict_themselves_are_refused() -> None:
         DataSet("empty", (), (), "", "")
 
 
-@pytest.mark.parametrize("spec", ["hyper-kvasir", "imagenet:/data", ":x"])
+@pytest.mark.parametrize("spec", ["hyper-kvasir", "imagenet:/data", ":x", "My set=folder:/data"])
 def test_a_spec_that_names_no_data_set_is_refused(spec: str) -> None:
     with pytest.raises(DataLayout, match=r"hyper-kvasir, .*folder"):
         open_data(spec)
+
+
+def test_two_folders_of_one_name_are_told_apart_by_names_of_their_own(tmp_path: Path) -> None:
+    for clinic in "ab":
+        (tmp_path / clinic / "frames" / "polyp").mkdir(parents=True)
+        (tmp_path / clinic / "frames" / "polyp" / "1.jpg").touch()
+    first, second = (f"folder:{tmp_path}/{clinic}/frames" for clinic in "ab")
+    with pytest.raises(DataLayout, match="clinic-b=folder:PATH"):
+        union([open_data(first), open_data(second)])
+    samples, _ = union([open_data(first), open_data(f"clinic-b={second}")])
+    assert [item.file for item in samples] == ["frames/polyp/1.jpg", "clinic-b/polyp/1.jpg"]
