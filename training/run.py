@@ -109,6 +109,8 @@ def train(config: Config, material: Material, folder: Path, display: Display) ->
     split.write(folder / SPLIT)
     counts = ", ".join(f"{count:,} {part}" for part, count in split.counts().items())
     display.say(f"split: {counts}")
+    if warning := split.warning:
+        display.say(warning)
 
     recipe = config.recipe
     training = material.frames(split.indices("train"))
@@ -304,7 +306,7 @@ def read_metrics(run: Path) -> Evaluation:
 
 def _split(config: Config, material: Material) -> Split:
     if config.split is not None:
-        return read_split(Path(config.split), material.samples)
+        return read_split(Path(config.split), material.samples, material.groups)
     return split_fold(
         material.samples,
         material.groups,

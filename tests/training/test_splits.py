@@ -81,6 +81,21 @@ def test_a_split_is_read_back_as_it_was_written(tmp_path: Path) -> None:
         read_split(tmp_path / "other.csv", samples)
 
 
+def test_a_given_split_is_held_to_the_frames_true_groups(tmp_path: Path) -> None:
+    """A file may claim what it likes of groups: patients and pixels decide."""
+    samples = [sample(f"{n}.jpg", group=f"patient {n // 2}") for n in range(6)]
+    parts: tuple[Part, ...] = ("train", "train", "train", "validation", "test", "test")
+    claimed = Split(
+        tuple(Row(s.file, "polyp", s.file, part) for s, part in zip(samples, parts, strict=True))
+    )
+    claimed.write(tmp_path / "split.csv")
+    true = merge_groups(samples, range(6))
+    with pytest.raises(SplitLeak, match=r"1 times: patient 1 \(1 in train, 1 in validation\)"):
+        read_split(tmp_path / "split.csv", samples, true)
+    with pytest.raises(SplitLeak, match=r"near-copies .* as set/1\.jpg and set/4\.jpg"):
+        read_split(tmp_path / "split.csv", [sample(f"{n}.jpg") for n in range(6)], "abccbd")
+
+
 def test_too_few_groups_say_so() -> None:
     samples = [sample(f"{n}.jpg") for n in range(10)]
     with pytest.raises(DataError, match=r"1 groups of frames, .* cannot make 5 folds"):
