@@ -34,6 +34,10 @@
     │   ├── PacsUnreachable         pacs-unreachable
     │   └── PacsRefused             pacs-refused              it answered otherwise than asked
     ├── EgressRefused               egress-refused            the rules keep data from a destination
+    ├── AuditError                  the log of who asked what
+    │   ├── AuditUnavailable        audit-unavailable         it cannot be written, or read
+    │   ├── AuditTampered           audit-tampered            it is not what was written
+    │   └── AuditKeyUnusable        audit-key-unusable
     ├── SinkUnsuited                sink-unsuited             results that this form cannot hold
     ├── ReviewMissing               review-missing            a human has to look first
     ├── TimeBackwards               time-backwards            frames out of the order of time
@@ -263,6 +267,28 @@ class PacsRefused(PacsError):
 class EgressRefused(EndoLinkError):
     code = "egress-refused"
     title = "The rules do not let this data go there"
+
+
+class AuditError(EndoLinkError):
+    """The audit log cannot be relied on."""
+
+    code = "audit-error"
+    title = "The audit log cannot be relied on"
+
+
+class AuditUnavailable(AuditError):
+    code = "audit-unavailable"
+    title = "The audit log cannot be used"
+
+
+class AuditTampered(AuditError):
+    code = "audit-tampered"
+    title = "The audit log is not what was written"
+
+
+class AuditKeyUnusable(AuditError):
+    code = "audit-key-unusable"
+    title = "The key that signs the audit log cannot be used"
 
 
 class SinkUnsuited(EndoLinkError):
