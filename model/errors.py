@@ -49,7 +49,9 @@
     ├── ProviderUnavailable         provider-unavailable      the execution provider asked for
     ├── DataError                   a data set or a split
     │   ├── DataLayout              data-layout               not the data set's own folders
-    │   └── SplitLeak               split-leak                one group on both sides of a split
+    │   ├── SplitLeak               split-leak                one group on both sides of a split
+    │   ├── DownloadFailed          download-failed           the rest of a file does not come
+    │   └── DownloadMismatch        download-mismatch         not the file that was published
     ├── TrainingRefused             training-refused          a run cannot start, or go on, as asked
     ├── ExportRefused               export-refused            a gate was not passed
     ├── CommandBroken               command-broken            a sub-command that does not load
@@ -353,6 +355,16 @@ class DataLayout(DataError):
 class SplitLeak(DataError):
     code = "split-leak"
     title = "The same group stands on both sides of the split"
+
+
+class DownloadFailed(DataError):
+    code = "download-failed"
+    title = "The download did not finish"
+
+
+class DownloadMismatch(DataError):
+    code = "download-mismatch"
+    title = "The file is not the one that was published"
 
 
 class TrainingRefused(EndoLinkError):

@@ -19,8 +19,8 @@ from endolink.model.similarity import describe
 from endolink.model.similarity import groups as scenes
 from endolink.model.verdict import Verdict
 from endolink.training.datasets.samples import Sample, targets
+from endolink.training.groups import merge_groups
 from endolink.training.metrics import Judged
-from endolink.training.splits import merge_groups
 from endolink.training.stress import STRESSES, poorer, smaller
 
 Progress = Callable[[int], None]

@@ -33,9 +33,10 @@ from endolink.training.evaluate import Scored, read_table, score, validated_inpu
 from endolink.training.export import Papers, export
 from endolink.training.fit import Epoch, fit
 from endolink.training.frames import Frames
+from endolink.training.groups import merge_groups
 from endolink.training.metrics import Judged, figures
 from endolink.training.recipe import Recipe
-from endolink.training.splits import Split, merge_groups, read_split, split_fold
+from endolink.training.splits import Split, read_split, split_fold
 
 SPLIT, HISTORY = "split.csv", "history.json"
 HELD_OUT, METRICS, BUNDLE = "held_out.csv", "metrics.json", "bundle"

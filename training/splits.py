@@ -7,7 +7,7 @@ of several public sets among them, lays such twins on both sides and then measur
 import csv
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -161,34 +161,6 @@ def _refuse_leaks(path: Path, samples: Sequence[Sample], rows: Sequence[Row]) ->
             f"{path} separates what belongs together, {len(leaks)} times: {named}. "
             "`endolink data split` makes a split that does not"
         )
-
-
-def merge_groups(samples: Sequence[Sample], near: Sequence[Hashable]) -> tuple[str, ...]:
-    """Name each sample's group: near-copies, and what the data set says belongs together.
-
-    `near[i]` is the label of sample i's set of near-copies. Two samples share a group when a chain
-    of either kind of tie connects them; a group is named after its first file.
-    """
-    parent = list(range(len(samples)))
-
-    def root(index: int) -> int:
-        while parent[index] != index:
-            parent[index] = parent[parent[index]]
-            index = parent[index]
-        return index
-
-    def tie(keys: Iterable[Hashable | None]) -> None:
-        first: dict[Hashable, int] = {}
-        for index, key in enumerate(keys):
-            if key is None:
-                continue
-            low, high = sorted((root(first.setdefault(key, index)), root(index)))
-            parent[high] = low
-
-    tie(near)
-    # A data set's own groups are told apart from another's of the same name.
-    tie(None if s.group is None else (s.file.split("/")[0], s.group) for s in samples)
-    return tuple(samples[root(index)].file for index in range(len(samples)))
 
 
 def folds(

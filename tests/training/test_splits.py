@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from endolink.model.errors import DataError, SplitLeak
 from endolink.training.datasets.samples import Part
-from endolink.training.splits import Row, Split, merge_groups, read_split, split_fold
+from endolink.training.groups import merge_groups
+from endolink.training.splits import Row, Split, read_split, split_fold
 from tests.training.pictures import sample
 
 PARTS = get_args(Part)
@@ -57,13 +58,6 @@ def test_a_file_twice_and_an_empty_part_are_refused() -> None:
         Split((*_whole([]), Row("own-test", "polyp", "own-test", "test")))
     with pytest.raises(DataError, match="no frame for test"):
         Split(_whole([])[:2])
-
-
-def test_groups_merge_along_chains_of_either_tie() -> None:
-    samples = [sample(f"{n}.jpg", group=group) for n, group in enumerate("ab--b-")]
-    samples = [s if s.group != "-" else sample(s.path.name) for s in samples]
-    merged = merge_groups(samples, [0, 0, 1, 2, 2, 3])
-    assert merged == ("set/0.jpg", "set/0.jpg", "set/2.jpg", "set/0.jpg", "set/0.jpg", "set/5.jpg")
 
 
 def test_a_split_is_read_back_as_it_was_written(tmp_path: Path) -> None:
