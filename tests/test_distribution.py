@@ -55,7 +55,7 @@ def test_the_wheel_says_its_licence_and_program(wheel: zipfile.ZipFile) -> None:
     }
     metadata = Parser().parsestr(wheel.read(f"{info}/METADATA").decode())
     assert metadata["License-Expression"] == "Apache-2.0"
-    extras = {"training", "archive", "ray", "client", "dev"}
+    extras = {"training", "archive", "ray", "tracing", "client", "dev"}
     assert set(metadata.get_all("Provides-Extra") or []) == extras
     points = wheel.read(f"{info}/entry_points.txt").decode()
     assert "endolink = endolink.model.command:main" in points
