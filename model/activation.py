@@ -37,6 +37,21 @@ def bound(activation: NDArray[np.float32], placement: Placement, size: int, fram
     return x0, y0, x1, y1
 
 
+def peak(
+    activation: NDArray[np.float32], placement: Placement, size: int, frame: Frame
+) -> tuple[int, int]:
+    """Give the original frame's pixel (x, y) that speaks most for a finding.
+
+    `activation` is as in `bound`, which bounds the piece that holds this pixel.
+    """
+    smooth = _enlarge(activation, size)
+    row, column = np.unravel_index(int(np.argmax(smooth)), smooth.shape)
+    x, y = placement.to_frame(float(column) + 0.5, float(row) + 0.5)
+    left, _ = _within(x, x, frame.scale, frame.width)
+    top, _ = _within(y, y, frame.scale, frame.height)
+    return left, top
+
+
 def shade(
     activation: NDArray[np.float32], placement: Placement, size: int, view: View, frame: Frame
 ) -> tuple[NDArray[np.uint8], Box]:

@@ -161,6 +161,14 @@ class Classifier:
             ]
         return verdicts
 
+    def outputs(self, prepared: Sequence[Prepared]) -> dict[str, NDArray[np.float32]]:
+        """Give what the network itself says of a batch of one or more.
+
+        `logits` are [N, findings], `embedding` [N, D], `activation` [N, findings, h, w]: for those
+        who measure the network, where `judge` is for those who use it.
+        """
+        return self._session.run(np.stack([item.tensor for item in prepared]))
+
     def score(self, images: Iterable[bytes | Frame], *, explain: Explain = "none") -> list[Verdict]:
         """Score images one after the other: the bare road.
 

@@ -37,6 +37,12 @@ def show(evaluation: Evaluation) -> None:
     CONSOLE.print(table)
 
 
+def interval(figure: Figure) -> str:
+    """Write a figure with its interval, as `0.912 (0.880 - 0.934)`."""
+    value, ends = _cells(figure)
+    return value if ends == "-" else f"{value} ({ends})"
+
+
 def _cells(figure: Figure) -> tuple[str, str]:
     if figure.low is None or figure.high is None:
         return f"{figure.value:.3f}", "-"

@@ -18,10 +18,10 @@ from endolink.model.runtime import available_cpus
 from endolink.model.similarity import describe
 from endolink.model.similarity import groups as scenes
 from endolink.model.verdict import Verdict
+from endolink.training.corruptions.picture import compress, shrink
 from endolink.training.datasets.samples import Sample, targets
-from endolink.training.groups import merge_groups
 from endolink.training.metrics import Judged
-from endolink.training.stress import STRESSES, poorer, smaller
+from endolink.training.splits import merge_groups
 
 Progress = Callable[[int], None]
 
@@ -94,45 +94,6 @@ def score(
     return Scored(tuple(samples), tuple(verdicts), tuple(groups))
 
 
-def stress(
-    classifier: Classifier,
-    scored: Scored,
-    names: Sequence[str],
-    *,
-    seed: int = 0,
-    progress: Progress | None = None,
-) -> tuple[Agreement, ...]:
-    """Change every frame as `names` of `STRESSES` say, and count the top findings that change.
-
-    A change that leaves a frame as it was (no inset to paint out) does not count the frame.
-
-    Raises
-    ------
-    DataError
-        There is no such stress.
-    """
-    if unknown := [name for name in names if name not in STRESSES]:
-        raise DataError(f"no stress is called {unknown[0]!r}; choose from {', '.join(STRESSES)}")
-    changes = {what: change for name in names for what, change in STRESSES[name].items()}
-    frames, changed = dict.fromkeys(changes, 0), dict.fromkeys(changes, 0)
-    tops = iter(scored.verdicts)
-    for number, batch in enumerate(_prepared(classifier, scored.samples)):
-        before = [next(tops).top.code for _ in batch]
-        for order, (what, change) in enumerate(changes.items()):
-            rng = np.random.default_rng((seed, order, number))
-            altered = [change(item.frame, item.view, rng) for item in batch]
-            kept = [
-                (classifier.prepare(new), code)
-                for new, item, code in zip(altered, batch, before, strict=True)
-                if not np.array_equal(new.pixels, item.frame.pixels)
-            ]
-            frames[what] += len(kept)
-            changed[what] += _differing(classifier, kept)
-        if progress:
-            progress(len(batch))
-    return tuple(Agreement(what, frames[what], changed[what]) for what in changes)
-
-
 def reduced_decode(
     classifier: Classifier, scored: Scored, progress: Progress | None = None
 ) -> Agreement:
@@ -154,16 +115,22 @@ def validated_input(
     Sizes and qualities are tried from good to poor, until more than `MOST_CHANGED` of the top
     findings change; the last that passed is given, or the frames as they are where none did.
     """
+    # Neither change draws anything.
+    rng = np.random.default_rng(0)
 
-    def passes(change: Callable[[Frame], bytes]) -> bool:
+    def passes(change: Callable[[Prepared], Frame | bytes]) -> bool:
         changed = 0
         tops = iter(scored.verdicts)
         for batch in _prepared(classifier, scored.samples, reduced=False):
-            changed += _differing(
-                classifier,
-                [(classifier.prepare(change(item.frame)), next(tops).top.code) for item in batch],
-            )
+            altered = [(classifier.prepare(change(item)), next(tops).top.code) for item in batch]
+            changed += _differing(classifier, altered)
         return changed <= MOST_CHANGED * len(scored.samples)
+
+    def smaller(item: Prepared, side: int) -> Frame | bytes:
+        return shrink(item.frame, item.view, side, rng)
+
+    def poorer(item: Prepared, quality: int) -> Frame | bytes:
+        return compress(item.frame, item.view, quality, rng)
 
     sides = takewhile(lambda side: passes(partial(smaller, side=side)), _SIDES)
     qualities = takewhile(lambda quality: passes(partial(poorer, quality=quality)), _QUALITIES)

@@ -1,22 +1,20 @@
-"""Figures out of labels and probabilities, each with an interval that resamples whole groups.
+"""Figures out of labels and probabilities, each with an interval that resamples whole groups."""
 
-Frames of one group are near-copies: to resample frames one by one would count one scene as dozens
-of witnesses, and make every interval too narrow.
-"""
-
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from endolink.model.manifest import Figure
+from endolink.training.intervals import RESAMPLES, Bootstrap, Measure, mean_where, ratio
 
 Reals = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-RESAMPLES = 1000
 CALIBRATION_BINS = 15
+# Sensitivity is also told where specificity is held at these.
+SPECIFICITIES = (0.9, 0.95)
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,128 +34,214 @@ class Judged:
     def __len__(self) -> int:
         return len(self.groups)
 
+    def part(self, rows: NDArray[np.intp]) -> "Judged":
+        """Give the frames of `rows`."""
+        return replace(
+            self,
+            present=self.present[rows],
+            known=self.known[rows],
+            probabilities=self.probabilities[rows],
+            called=self.called[rows],
+            groups=tuple(self.groups[row] for row in rows),
+        )
+
 
 def figures(judged: Judged, *, seed: int = 0, resamples: int = RESAMPLES) -> tuple[Figure, ...]:
     """Measure everything, with 95 % percentile intervals of a bootstrap over groups.
 
-    `macro-f1`, `mcc` and `accuracy` are of the top finding, as in the literature on HyperKvasir,
-    over the frames that show exactly one. `sensitivity` and `specificity` are at the operating
-    points. A figure that the frames do not determine (no frame shows the finding) is left out.
+    `macro-f1`, `mcc`, `balanced-accuracy` and `accuracy` are of the top finding, as in the
+    literature on HyperKvasir, over the frames that show exactly one; where there is but one finding
+    they are of its being called present. `macro-auroc`, `ece` and `brier` without a finding are
+    means over the findings. `sensitivity` and `specificity` are at the operating points. A figure
+    that the frames do not determine (no frame shows the finding) is left out.
     """
-    _, member = np.unique(judged.groups, return_inverse=True)
-    rng = np.random.default_rng(seed)
-    count = int(member.max()) + 1
-    draws = rng.multinomial(count, np.full(count, 1 / count), size=resamples)
-    measured = []
-    for name, finding, measure in _measures(judged):
-        value = measure(np.ones(len(judged)))
-        if np.isnan(value):
-            continue
-        spread = np.array([measure(draw[member].astype(float)) for draw in draws])
-        low, high = np.nanpercentile(spread, [2.5, 97.5])
-        measured.append(Figure(name, float(value), float(low), float(high), finding))
-    return tuple(measured)
+    bootstrap = Bootstrap(judged.groups, seed=seed, resamples=resamples)
+    made = (
+        bootstrap.figure(name, measure, finding) for name, finding, measure in _measures(judged)
+    )
+    return tuple(figure for figure in made if figure is not None)
 
 
 def top_scores(judged: Judged) -> tuple[float, float]:
     """Give macro-F1 and MCC of the top finding, over the frames that show exactly one."""
-    table = _Top(judged)
-    weights = np.ones(len(judged))
-    return macro_f1(table(weights)), matthews(table(weights))
+    confusion = Confusion(judged)(np.ones(len(judged)))
+    return float(macro_f1(confusion)), float(matthews(confusion))
 
 
-def macro_f1(confusion: Reals) -> float:
-    """Average the F1 of every class that occurs; `confusion` counts [true, predicted]."""
-    hits, true, called = np.diag(confusion), confusion.sum(1), confusion.sum(0)
+def macro_f1(confusion: Reals) -> Reals:
+    """Average the F1 of every class that occurs; `confusion` [..., true, predicted] counts."""
+    hits = np.diagonal(confusion, axis1=-2, axis2=-1)
+    true, called = confusion.sum(-1), confusion.sum(-2)
     occurs = true > 0
-    return float(np.mean(2 * hits[occurs] / (true + called)[occurs])) if occurs.any() else np.nan
+    each = np.where(occurs, 2 * hits / np.where(occurs, true + called, 1), 0.0)
+    return ratio(each.sum(-1), occurs.sum(-1))
 
 
-def matthews(confusion: Reals) -> float:
+def matthews(confusion: Reals) -> Reals:
     """Give Matthews' correlation for several classes (Gorodkin, Comput. Biol. Chem. 2004).
 
     It is 0 where all is called the same, or is the same, as scikit-learn has it.
     """
-    hits, true, called = np.trace(confusion), confusion.sum(1), confusion.sum(0)
-    total = confusion.sum()
-    spread = (total**2 - called @ called) * (total**2 - true @ true)
-    if not total:
-        return np.nan
-    return float((hits * total - true @ called) / np.sqrt(spread)) if spread > 0 else 0.0
+    hits = np.trace(confusion, axis1=-2, axis2=-1)
+    true, called = confusion.sum(-1), confusion.sum(-2)
+    total = true.sum(-1)
+    spread = (total**2 - (called**2).sum(-1)) * (total**2 - (true**2).sum(-1))
+    top = hits * total - (true * called).sum(-1)
+    value = np.where(spread > 0, top / np.sqrt(np.where(spread > 0, spread, 1.0)), 0.0)
+    return np.where(total > 0, value, np.nan)
 
 
-def auroc(present: Flags, scores: Reals, weights: Reals) -> float:
-    """Give the chance that a frame with the finding scores above one without; ties count half."""
-    _, rank = np.unique(scores, return_inverse=True)
-    with_it = np.bincount(rank, weights * present)
-    without = np.bincount(rank, weights * ~present)
-    pairs = with_it.sum() * without.sum()
-    if not pairs:
-        return np.nan
-    below = np.cumsum(without) - without
-    return float(with_it @ (below + without / 2) / pairs)
+def balanced_accuracy(confusion: Reals) -> Reals:
+    """Average the recall of every class that occurs."""
+    recall = ratio(np.diagonal(confusion, axis1=-2, axis2=-1), confusion.sum(-1))
+    occurs = ~np.isnan(recall)
+    return ratio(np.where(occurs, recall, 0.0).sum(-1), occurs.sum(-1))
 
 
-def calibration_error(present: Flags, scores: Reals, weights: Reals) -> float:
+def auroc(present: Flags, scores: Reals, weights: Reals) -> Reals:
+    """Give the chance that a frame with the finding scores above one without; ties count half.
+
+    `weights` is [..., N], the result [...], as for all that follow.
+    """
+    with_it, without = _stepped(present, scores, weights)
+    above = np.cumsum(with_it, -1) - with_it
+    area = (without * (above + with_it / 2)).sum(-1)
+    return ratio(area, with_it.sum(-1) * without.sum(-1))
+
+
+def auprc(present: Flags, scores: Reals, weights: Reals) -> Reals:
+    """Give the average precision: the area under precision over recall, as steps."""
+    with_it, without = _stepped(present, scores, weights)
+    hits, alarms = np.cumsum(with_it, -1), np.cumsum(without, -1)
+    precision = np.nan_to_num(ratio(hits, hits + alarms))
+    return ratio((with_it * precision).sum(-1), with_it.sum(-1))
+
+
+def sensitivity_at(present: Flags, scores: Reals, weights: Reals, *, specificity: float) -> Reals:
+    """Give the highest sensitivity of any threshold whose specificity is at least this."""
+    with_it, without = _stepped(present, scores, weights)
+    hits, alarms = np.cumsum(with_it, -1), np.cumsum(without, -1)
+    total = without.sum(-1)
+    allowed = alarms <= (1 - specificity) * total[..., None] + 1e-9
+    best = np.where(allowed, hits, 0.0).max(-1)
+    return np.where(total > 0, ratio(best, with_it.sum(-1)), np.nan)
+
+
+def calibration_error(present: Flags, scores: Reals, weights: Reals) -> Reals:
     """Give the expected calibration error over equally wide bins (Guo et al., ICML 2017)."""
     bins = np.minimum((scores * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
-    gap = np.bincount(bins, weights * (present - scores))
-    total = weights.sum()
-    return float(np.abs(gap).sum() / total) if total else np.nan
+    inside = (bins[:, None] == np.arange(CALIBRATION_BINS)) * (present - scores)[:, None]
+    return ratio(np.abs(weights @ inside).sum(-1), weights.sum(-1))
 
 
-class _Top:
-    """The confusion [true, predicted] of the top finding, for any weights of the frames."""
+def brier(present: Flags, scores: Reals, weights: Reals) -> Reals:
+    """Give the mean squared difference of probability and truth (Brier 1950); 0 is best."""
+    return ratio(weights @ (scores - present) ** 2, weights.sum(-1))
+
+
+class Confusion:
+    """Counts [..., true, called] for weights [..., N], with `labels` for either side.
+
+    Of several findings it is the top one that is called, over the frames that show exactly one; of
+    a single finding it is whether it was called present, and `none` stands for where it is not.
+    """
 
     def __init__(self, judged: Judged) -> None:
-        self.single = (judged.present.sum(1) == 1) & judged.known.all(1)
-        self.kinds = judged.present.shape[1]
-        true = judged.present[self.single].argmax(1)
-        self.cell = true * self.kinds + judged.probabilities[self.single].argmax(1)
+        if len(judged.findings) == 1:
+            self.labels: tuple[str, ...] = ("none", *judged.findings)
+            self.counted = judged.known[:, 0]
+            true = judged.present[:, 0].astype(int)
+            called = judged.called[:, 0].astype(int)
+        else:
+            self.labels = judged.findings
+            self.counted = (judged.present.sum(1) == 1) & judged.known.all(1)
+            true = judged.present.argmax(1)
+            called = judged.probabilities.argmax(1)
+        kinds = len(self.labels)
+        cell = true * kinds + called
+        self._cells = (cell[:, None] == np.arange(kinds**2)) * self.counted[:, None].astype(float)
 
     def __call__(self, weights: Reals) -> Reals:
-        counted = np.bincount(self.cell, weights[self.single], self.kinds**2)
-        return np.asarray(counted.reshape(self.kinds, self.kinds), float)
+        kinds = len(self.labels)
+        return np.asarray((weights @ self._cells).reshape(*weights.shape[:-1], kinds, kinds))
 
 
-Measure = Callable[[Reals], float]
+def _accuracy(confusion: Reals) -> Reals:
+    return ratio(np.trace(confusion, axis1=-2, axis2=-1), confusion.sum((-2, -1)))
 
 
-def _measures(judged: Judged) -> Sequence[tuple[str, str | None, Measure]]:
-    top = _Top(judged)
-    measures: list[tuple[str, str | None, Measure]] = [
-        ("macro-f1", None, lambda weights: macro_f1(top(weights))),
-        ("mcc", None, lambda weights: matthews(top(weights))),
-        ("accuracy", None, lambda weights: _ratio(np.diag(top(weights)), top(weights))),
-    ]
-    for column, code in enumerate(judged.findings):
-        measures += [
-            (name, code, _of_column(judged, column, measure)) for name, measure in _SINGLE.items()
-        ]
-    return measures
-
-
-def _of_column(judged: Judged, column: int, measure: "_Column") -> Measure:
-    known = judged.known[:, column]
-    present, called = judged.present[known, column], judged.called[known, column]
-    scores = judged.probabilities[known, column]
-    return lambda weights: measure(present, called, scores, weights[known])
-
-
-_Column = Callable[[Flags, Flags, Reals, Reals], float]
-
-_SINGLE: dict[str, _Column] = {
-    "sensitivity": lambda present, called, _, weights: _ratio(
-        weights[present & called], weights[present]
-    ),
-    "specificity": lambda present, called, _, weights: _ratio(
-        weights[~present & ~called], weights[~present]
-    ),
-    "auroc": lambda present, _, scores, weights: auroc(present, scores, weights),
-    "ece": lambda present, _, scores, weights: calibration_error(present, scores, weights),
+_TOP: dict[str, Callable[[Reals], Reals]] = {
+    "macro-f1": macro_f1,
+    "mcc": matthews,
+    "balanced-accuracy": balanced_accuracy,
+    "accuracy": _accuracy,
 }
 
+_Column = Callable[[Flags, Reals, Reals], Reals]
 
-def _ratio(part: Reals, whole: Reals) -> float:
-    total = whole.sum()
-    return float(part.sum() / total) if total else np.nan
+
+def _at(specificity: float) -> _Column:
+    return lambda present, scores, weights: sensitivity_at(
+        present, scores, weights, specificity=specificity
+    )
+
+
+_SCORED: dict[str, _Column] = {
+    "auroc": auroc,
+    "auprc": auprc,
+    "ece": calibration_error,
+    "brier": brier,
+    **{f"sensitivity-at-specificity-{level:g}": _at(level) for level in SPECIFICITIES},
+}
+_MEANS = {"macro-auroc": auroc, "ece": calibration_error, "brier": brier}
+
+
+def _measures(judged: Judged) -> Iterator[tuple[str, str | None, Measure]]:
+    confusion = Confusion(judged)
+    for name, summary in _TOP.items():
+        yield name, None, _of_confusion(confusion, summary)
+    for name, measure in _MEANS.items():
+        yield name, None, _of_all(judged, measure)
+    for number, code in enumerate(judged.findings):
+        known, present = judged.known[:, number], judged.present[:, number]
+        called = judged.called[:, number]
+        yield "sensitivity", code, mean_where(called.astype(float), known & present)
+        yield "specificity", code, mean_where((~called).astype(float), known & ~present)
+        for name, measure in _SCORED.items():
+            yield name, code, _of_column(judged, number, measure)
+
+
+def _of_confusion(confusion: Confusion, summary: Callable[[Reals], Reals]) -> Measure:
+    return lambda weights: summary(confusion(weights))
+
+
+def _of_all(judged: Judged, measure: _Column) -> Measure:
+    """Average over the findings that are determined."""
+    each = [_of_column(judged, number, measure) for number in range(len(judged.findings))]
+
+    def mean(weights: Reals) -> Reals:
+        values = np.stack([one(weights) for one in each])
+        told = ~np.isnan(values)
+        return ratio(np.where(told, values, 0.0).sum(0), told.sum(0))
+
+    return mean
+
+
+def _of_column(judged: Judged, number: int, measure: _Column) -> Measure:
+    known = judged.known[:, number]
+    present, scores = judged.present[known, number], judged.probabilities[known, number]
+    return lambda weights: measure(present, scores, weights[..., known])
+
+
+def _stepped(present: Flags, scores: Reals, weights: Reals) -> tuple[Reals, Reals]:
+    """Give the weights with and without the finding at each distinct score, highest first."""
+    if not len(scores):
+        nothing = np.zeros((*weights.shape[:-1], 1))
+        return nothing, nothing
+    order = np.argsort(-scores, kind="stable")
+    ranked = scores[order]
+    starts = np.flatnonzero(np.concatenate([[True], ranked[1:] != ranked[:-1]]))
+    sorted_weights, shows = weights[..., order], present[order]
+    with_it = np.add.reduceat(sorted_weights * shows, starts, axis=-1)
+    without = np.add.reduceat(sorted_weights * ~shows, starts, axis=-1)
+    return with_it, without

@@ -1,101 +1,181 @@
-"""Changes to a frame that must not change its verdict: insets, letters, poorer pictures."""
+"""The stress suite: how verdicts change under what differs between hospitals.
 
-import io
-from collections.abc import Callable
-from dataclasses import replace
+Every frame is decoded in full, changed by each corruption at each strength, and judged again by the
+serving road, view step included. It is compared with its own verdict before the change.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 
+from endolink.model.classifier import Classifier, Prepared
+from endolink.model.errors import DataError, FrameError
 from endolink.model.frame import Frame
-from endolink.model.view import View
+from endolink.model.manifest import Figure
+from endolink.model.runtime import available_cpus
+from endolink.training.corruptions import CORRUPTIONS, MIDDLE, STRENGTHS, Corruption
+from endolink.training.datasets.samples import Sample, targets
+from endolink.training.intervals import Bootstrap, Measure, mean_where, ratio
 
-Change = Callable[[Frame, View, np.random.Generator], Frame]
-Pixels = NDArray[np.uint8]
-
-_INSET_COLOURS = ((0, 0, 0), (0, 90, 40), (20, 60, 160), (128, 128, 128))
-_TEXT_COLOURS = ((255, 255, 255), (255, 220, 0), (80, 255, 80))
-_TEXT = ("Name: A.N.Other", "ID: 0042-1234", "Sex: F Age: 61", "D.O.B.: 04/07/1964", "CVP:3 Eh:A5")
-
-
-def paint_inset(frame: Frame, view: View, rng: np.random.Generator) -> Frame:
-    """Paint a navigation inset into a corner of the view: black, green, blue or grey."""
-    x0, y0, x1, y1 = view.box
-    width, height = x1 - x0, y1 - y0
-    wide, high = round(width * rng.uniform(0.2, 0.35)), round(height * rng.uniform(0.2, 0.35))
-    left, top = rng.choice([x0, x1 - wide]), rng.choice([y0, y1 - high])
-    pixels = frame.pixels.copy()
-    pixels[top : top + high, left : left + wide] = _INSET_COLOURS[rng.integers(len(_INSET_COLOURS))]
-    return _with(frame, pixels)
+Flags = NDArray[np.bool_]
+Progress = Callable[[int], None]
 
 
-def remove_inset(frame: Frame, view: View, _: np.random.Generator) -> Frame:
-    """Paint every inset that the view step finds out: mirrored tissue from beside it, or above."""
-    pixels = frame.pixels.copy()
-    for x0, y0, x1, y1 in view.insets:
-        beside = _mirrored(pixels, view, (x0, y0, x1, y1))
-        pixels[y0:y1, x0:x1] = beside
-    return _with(frame, pixels)
+@dataclass(frozen=True)
+class Stressed:
+    """What one corruption did at one strength.
+
+    `frames` are those that it changed: there is not in every frame an inset to remove. `figures`
+    are `top-changed`, the share of them whose top finding is another one, and the `sensitivity` and
+    `specificity` afterwards and their `-drop`, at the operating points, for each finding and, where
+    `finding` is None, as the mean over the findings.
+    """
+
+    corruption: str
+    strength: str
+    says: str
+    frames: int
+    figures: tuple[Figure, ...]
+
+    def figure(self, name: str, finding: str | None = None) -> Figure | None:
+        """Give one figure; None where the frames did not determine it."""
+        wanted = (item for item in self.figures if (item.name, item.finding) == (name, finding))
+        return next(wanted, None)
 
 
-def add_text(frame: Frame, view: View, rng: np.random.Generator) -> Frame:
-    """Burn some lines of letters in, as a processor does with a patient's name and the date."""
-    image = Image.fromarray(frame.pixels)
-    x0, y0, x1, y1 = view.box
-    size = max(8, round((y1 - y0) * rng.uniform(0.025, 0.04)))
-    lines = rng.permutation(_TEXT)[: rng.integers(1, len(_TEXT) + 1)]
-    spot = (x0 + (x1 - x0) * rng.uniform(0.0, 0.6), y0 + (y1 - y0) * rng.uniform(0.0, 0.8))
-    colour = _TEXT_COLOURS[rng.integers(len(_TEXT_COLOURS))]
-    ImageDraw.Draw(image).multiline_text(
-        spot, "\n".join(lines), colour, ImageFont.load_default(size)
-    )
-    return _with(frame, np.array(image))
+def choose(names: Sequence[str]) -> tuple[Corruption, ...]:
+    """Give the corruptions of these names, or all of them where none is named.
+
+    Raises
+    ------
+    DataError
+        There is no such corruption.
+    """
+    if unknown := [name for name in names if name not in CORRUPTIONS]:
+        raise DataError(
+            f"no corruption is called {unknown[0]!r}; choose from {', '.join(CORRUPTIONS)}"
+        )
+    return tuple(CORRUPTIONS[name] for name in names or CORRUPTIONS)
 
 
-STRESSES: dict[str, dict[str, Change]] = {
-    "inset": {"inset painted in": paint_inset, "inset painted out": remove_inset},
-    "text": {"text added": add_text},
-}
-"""What `endolink evaluate --stress` may name, and the changes that each stands for."""
+def draw(count: int, files: Sequence[str]) -> list[int]:
+    """Draw `count` of the files, the same on every machine; all where they are no more."""
+    order = sorted(range(len(files)), key=lambda row: hashlib.sha256(files[row].encode()).digest())
+    return sorted(order[:count])
 
 
-def smaller(frame: Frame, side: int) -> bytes:
-    """Give the frame with its shorter side scaled down to `side` pixels, as a lossless PNG."""
-    zoom = min(1.0, side / min(frame.width, frame.height))
-    size = max(32, round(frame.width * zoom)), max(32, round(frame.height * zoom))
-    image = Image.fromarray(frame.pixels).resize(size, Image.Resampling.BOX, reducing_gap=None)
-    return _encoded(image, "PNG")
+def stress(
+    classifier: Classifier,
+    samples: Sequence[Sample],
+    groups: Sequence[str],
+    corruptions: Sequence[Corruption],
+    *,
+    strengths: Sequence[int] = range(len(STRENGTHS)),
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> tuple[Stressed, ...]:
+    """Change every sample's frame by every corruption, and measure what becomes of its verdict.
+
+    `progress` is told the number of frames as they are finished.
+
+    Raises
+    ------
+    DataError
+        A file cannot be read; the message names it.
+    """
+    cases = [(item, level) for item in corruptions for level in strengths]
+    codes = tuple(finding.code for finding in classifier.findings)
+    # Of a removed inset only the fact counts, not a strength.
+    cases = [(item, level) for item, level in cases if level == MIDDLE or item.levels[level] != ""]
+    shape = (len(cases) + 1, len(samples), len(codes))
+    chances, called = np.zeros(shape), np.zeros(shape, bool)
+    changed = np.zeros(shape[:2], bool)
+
+    def walk(row: int) -> None:
+        for case, prepared in _altered(classifier, samples[row], cases, seed):
+            (verdict,) = classifier.judge([prepared])
+            changed[case, row] = True
+            chances[case, row] = [finding.probability for finding in verdict.findings]
+            called[case, row] = [finding.present for finding in verdict.findings]
+
+    with ThreadPoolExecutor(available_cpus()) as pool:
+        for _ in pool.map(walk, range(len(samples))):
+            if progress:
+                progress(1)
+
+    present, known = targets(samples, codes)
+    bootstrap = Bootstrap(groups, seed=seed)
+    results = []
+    for number, (item, level) in enumerate(cases, start=1):
+        counted = changed[number]
+        another = chances[number].argmax(1) != chances[0].argmax(1)
+        measures: list[tuple[str, str | None, Measure]] = [
+            ("top-changed", None, mean_where(another.astype(float), counted))
+        ]
+        for name, right, shows in (
+            ("sensitivity", called, known & present),
+            ("specificity", ~called, known & ~present),
+        ):
+            where = shows & counted[:, None]
+            measures += _falls(name, codes, right[0], right[number], where)
+        made = (bootstrap.figure(name, measure, code) for name, code, measure in measures)
+        results.append(
+            Stressed(
+                item.name,
+                STRENGTHS[level],
+                item.describe(level),
+                int(counted.sum()),
+                tuple(figure for figure in made if figure is not None),
+            )
+        )
+    return tuple(results)
 
 
-def poorer(frame: Frame, quality: int) -> bytes:
-    """Give the frame encoded once more, as a JPEG of this quality."""
-    return _encoded(Image.fromarray(frame.pixels), "JPEG", quality=quality)
+def _falls(
+    name: str, codes: Sequence[str], before: Flags, after: Flags, where: Flags
+) -> Iterator[tuple[str, str | None, Measure]]:
+    """Give the measures of a share that was right before and after, [frames, findings]."""
+    shown = where.astype(float)
+    now, lost = after * shown, (before.astype(float) - after) * shown
+
+    def each(values: NDArray[np.float64], column: int) -> Measure:
+        return lambda weights: ratio(weights @ values[:, column], weights @ shown[:, column])
+
+    def mean(values: NDArray[np.float64]) -> Measure:
+        def over(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+            shares = ratio(weights @ values, weights @ shown)
+            told = ~np.isnan(shares)
+            return ratio(np.where(told, shares, 0.0).sum(-1), told.sum(-1))
+
+        return over
+
+    yield name, None, mean(now)
+    yield f"{name}-drop", None, mean(lost)
+    for column, code in enumerate(codes):
+        yield name, code, each(now, column)
+        yield f"{name}-drop", code, each(lost, column)
 
 
-def _encoded(image: Image.Image, kind: str, **options: int) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
-
-
-def _with(frame: Frame, pixels: Pixels) -> Frame:
-    pixels.setflags(write=False)
-    return replace(frame, pixels=pixels)
-
-
-def _mirrored(pixels: Pixels, view: View, box: tuple[int, int, int, int]) -> Pixels:
-    """Reflect what lies on the side of `box` that shows most of the patient into it."""
-    x0, y0, x1, y1 = box
-    wide, high = x1 - x0, y1 - y0
-    height, width = pixels.shape[:2]
-    columns, rows = np.arange(x0, x1), np.arange(y0, y1)
-    sides = {
-        "right": (rows, np.clip(2 * x1 - 1 - columns, 0, width - 1)),
-        "left": (rows, np.clip(2 * x0 - 1 - columns, 0, width - 1)),
-        "below": (np.clip(2 * y1 - 1 - rows, 0, height - 1), columns),
-        "above": (np.clip(2 * y0 - 1 - rows, 0, height - 1), columns),
-    }
-    shown = {name: view.mask[np.ix_(*ends)].mean() for name, ends in sides.items()}
-    reflected: Pixels = pixels[np.ix_(*sides[max(shown, key=lambda name: shown[name])])]
-    return reflected.reshape(high, wide, 3)
+def _altered(
+    classifier: Classifier,
+    sample: Sample,
+    cases: Sequence[tuple[Corruption, int]],
+    seed: int,
+) -> Iterator[tuple[int, Prepared]]:
+    """Prepare the frame as it is, case 0, and as each case that changes it makes it."""
+    try:
+        before = classifier.prepare(
+            sample.path.read_bytes(), declared=sample.path.suffix, reduced=False
+        )
+    except (FrameError, OSError) as error:
+        raise DataError(f"{sample.path}: {error}") from error
+    yield 0, before
+    for number, (item, level) in enumerate(cases, start=1):
+        after = item.apply(before.frame, before.view, level, seed=seed)
+        if isinstance(after, Frame) and np.array_equal(after.pixels, before.frame.pixels):
+            continue
+        yield number, classifier.prepare(after)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from endolink.model.activation import bound, shade
+from endolink.model.activation import bound, peak, shade
 from endolink.model.frame import Frame
 from endolink.model.preprocess import Placement
 from endolink.model.view import View
@@ -31,6 +31,19 @@ def test_it_is_in_the_original_frames_pixels() -> None:
     box = bound(activation, Placement(100, 20, 2.0), 224, _frame(1920, 1080, scale=4))
     centre = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
     assert centre == pytest.approx(((112 / 2 + 100) * 4, (112 / 2 + 20) * 4), abs=8)
+
+
+def test_the_peak_is_the_pixel_of_the_frame_that_speaks_most() -> None:
+    activation = np.zeros((7, 7), np.float32)
+    activation[1, 5] = 3.0
+    placement = Placement(100, 20, 2.0)
+    x, y = peak(activation, placement, 224, _frame(1920, 1080, scale=4))
+    # The cell (1, 5) of 7 × 7 is centred on (176, 48) of the square.
+    assert x == pytest.approx((176 / 2 + 100) * 4, abs=8)
+    assert y == pytest.approx((48 / 2 + 20) * 4, abs=8)
+    x0, y0, x1, y1 = bound(activation, placement, 224, _frame(1920, 1080, scale=4))
+    assert x0 <= x < x1
+    assert y0 <= y < y1
 
 
 @pytest.mark.parametrize("value", [0.0, -3.0, 5.0])

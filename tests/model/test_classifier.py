@@ -63,6 +63,17 @@ def test_one_by_one_and_together_are_the_same(classifier: Classifier) -> None:
             assert one.probability == pytest.approx(other.probability, abs=1e-5)
 
 
+def test_the_networks_own_outputs_are_what_the_verdict_is_made_of(classifier: Classifier) -> None:
+    prepared = [classifier.prepare(path.read_bytes()) for path in frames()[:2]]
+    outputs = classifier.outputs(prepared)
+    kinds = len(classifier.findings)
+    assert outputs["logits"].shape == (2, kinds)
+    assert outputs["activation"].shape[:2] == (2, kinds)
+    assert len(outputs["embedding"]) == 2
+    for row, verdict in zip(outputs["logits"], classifier.judge(prepared), strict=True):
+        assert classifier.findings[int(row.argmax())].code == verdict.top.code
+
+
 def test_the_same_from_many_threads(classifier: Classifier) -> None:
     images = [path.read_bytes() for path in frames()]
     expected = [verdict.findings for verdict in classifier.score(images)]

@@ -73,13 +73,13 @@ def test_one_run_from_the_command_line_to_a_bundle_that_is_evaluated(
     assert str(tmp_path) not in command
 
     argv = ["evaluate", "--data", data, "--bundle", str(out / BUNDLE), "--provider", "cpu"]
-    argv += ["--split", str(out / "split.csv"), "--stress", "text", "--reduced-decode"]
-    argv += ["--out", str(tmp_path / "f.json"), "--verdicts", str(tmp_path / "v.csv")]
+    argv += ["--split", str(out / "split.csv"), "--corruption", "text", "--reduced-decode"]
+    argv += ["--report", str(tmp_path / "report"), "--verdicts", str(tmp_path / "v.csv")]
     result = CliRunner().invoke(program, argv, catch_exceptions=False)
     assert result.exit_code == 0
-    assert "text added: the top finding changes in" in result.output
+    assert "top finding changes" in result.output
     assert "decoded in full: the top finding changes in 0 of" in result.output
-    assert '"macro-f1"' in (tmp_path / "f.json").read_text()
+    assert '"macro-f1"' in (tmp_path / "report" / "report.json").read_text()
 
 
 @pytest.mark.parametrize("fold", ["5", "-1", "some"])

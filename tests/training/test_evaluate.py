@@ -11,7 +11,6 @@ from endolink.training.evaluate import (
     read_table,
     reduced_decode,
     score,
-    stress,
     validated_input,
     write_table,
 )
@@ -60,18 +59,6 @@ def test_a_table_is_read_back(scored: Scored, material: Material, tmp_path: Path
 def test_a_run_leaves_such_a_table(finished: Path, material: Material) -> None:
     tables = [read_table(finished / f"fold-{k}" / HELD_OUT, material.samples) for k in range(2)]
     assert sum(len(table) for table in tables) == len(material.samples)
-
-
-def test_stresses_count_the_frames_that_they_change(classifier: Classifier, scored: Scored) -> None:
-    told: list[int] = []
-    agreements = stress(classifier, scored, ["inset", "text"], progress=told.append)
-    counts = {item.change: item.frames for item in agreements}
-    assert counts["inset painted in"] == counts["text added"] == len(scored.samples)
-    # The drawn frames have no inset to paint out.
-    assert counts["inset painted out"] == 0
-    assert sum(told) == len(scored.samples)
-    with pytest.raises(DataError, match="no stress is called 'rain'; choose from inset, text"):
-        stress(classifier, scored, ["rain"])
 
 
 def test_a_changed_verdict_is_counted(classifier: Classifier, scored: Scored) -> None:

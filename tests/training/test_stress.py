@@ -1,55 +1,102 @@
-import io
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from endolink.model.frame import Frame, decode
-from endolink.model.view import View, find_view
-from endolink.training.stress import add_text, paint_inset, poorer, remove_inset, smaller
-from tests.training.pictures import draw
-
-
-def _frame() -> Frame:
-    pixels = np.array(draw("polyp", 3, width=360, height=288))
-    return Frame(pixels, 360, 288, "0" * 64)
+from endolink.model.classifier import Classifier
+from endolink.model.errors import DataError
+from endolink.training.corruptions import CORRUPTIONS, MIDDLE
+from endolink.training.run import BUNDLE, Material
+from endolink.training.stress import Stressed, choose, draw, stress
+from tests.training.pictures import sample
 
 
-@pytest.mark.parametrize("change", [paint_inset, add_text])
-def test_a_change_paints_a_part_and_leaves_the_rest(change: object) -> None:
-    assert callable(change)
-    frame = _frame()
-    changed = change(frame, find_view(frame), np.random.default_rng(0))
-    share = (changed.pixels != frame.pixels).any(axis=2).mean()
-    assert 0.001 < share < 0.25
-    assert (changed.width, changed.height) == (360, 288)
+@pytest.fixture(scope="module")
+def classifier(finished: Path) -> Classifier:
+    return Classifier.open(finished / "fold-0" / BUNDLE, provider="cpu", threads=1)
 
 
-def test_an_inset_is_painted_out_with_tissue() -> None:
-    clean = _frame()
-    pixels = clean.pixels.copy()
-    pixels[180:260, 30:120] = 0
-    mask = np.ones(pixels.shape[:2], bool)
-    mask[180:260, 30:120] = False
-    view = View((0, 0, 360, 288), mask, insets=((30, 180, 120, 260),))
-    out = remove_inset(Frame(pixels, 360, 288, "0" * 64), view, np.random.default_rng(0))
-    inside = out.pixels[185:255, 35:115].astype(float)
-    assert abs(inside.mean((0, 1)) - clean.pixels[185:255, 35:115].mean((0, 1))).max() < 60
-    assert (inside.max(axis=2) > 20).all()
-    assert np.array_equal(out.pixels[:180], clean.pixels[:180])
+@pytest.fixture(scope="module")
+def stressed(classifier: Classifier, material: Material) -> tuple[Stressed, ...]:
+    return _stress(classifier, material)
 
 
-def test_a_frame_without_inset_stays_as_it_was() -> None:
-    frame = _frame()
-    view = View((0, 0, 360, 288), np.ones((288, 360), bool))
-    assert np.array_equal(remove_inset(frame, view, np.random.default_rng()).pixels, frame.pixels)
+def _stress(classifier: Classifier, material: Material) -> tuple[Stressed, ...]:
+    chosen = choose(["colour", "jpeg", "inset-removed"])
+    return stress(classifier, material.samples[::3], material.groups[::3], chosen)
 
 
-def test_poorer_pictures_have_the_size_and_quality_asked_for() -> None:
-    frame = _frame()
-    small = decode(smaller(frame, 96))
-    assert (small.width, small.height) == (120, 96)
-    assert decode(smaller(frame, 999)).height == 288
-    again = Image.open(io.BytesIO(poorer(frame, 30)))
-    assert again.format == "JPEG"
-    assert len(poorer(frame, 30)) < len(poorer(frame, 90))
+def test_each_corruption_is_measured_at_three_strengths(stressed: tuple[Stressed, ...]) -> None:
+    cases = [(item.corruption, item.strength, item.frames) for item in stressed]
+    assert cases == [
+        ("colour", "mild", 12),
+        ("colour", "middle", 12),
+        ("colour", "strong", 12),
+        ("jpeg", "mild", 12),
+        ("jpeg", "middle", 12),
+        ("jpeg", "strong", 12),
+        # There is no inset in the drawn frames, and nothing can be said of removing it.
+        ("inset-removed", "middle", 0),
+    ]
+    assert stressed[-1].figures == ()
+
+
+def test_it_is_the_same_each_time(
+    stressed: tuple[Stressed, ...], classifier: Classifier, material: Material
+) -> None:
+    assert _stress(classifier, material) == stressed
+
+
+def test_what_it_counts_is_what_the_service_says_of_the_changed_frame(
+    stressed: tuple[Stressed, ...], classifier: Classifier, material: Material
+) -> None:
+    colour = CORRUPTIONS["colour"]
+    changed, hits, shown = [], dict.fromkeys(material.findings, 0), 0
+    for item in material.samples[::3]:
+        prepared = classifier.prepare(item.path.read_bytes(), reduced=False)
+        (before,) = classifier.judge([prepared])
+        after = colour.apply(prepared.frame, prepared.view, 2)
+        (verdict,) = classifier.judge([classifier.prepare(after)])
+        changed.append(before.top.code != verdict.top.code)
+        (code,) = item.present
+        (found,) = (one for one in verdict.findings if one.code == code)
+        hits[code] += found.present
+        shown += 1
+    strong = stressed[2]
+    top = strong.figure("top-changed")
+    assert top is not None
+    assert top.value == pytest.approx(np.mean(changed))
+    for code, count in hits.items():
+        figure = strong.figure("sensitivity", code)
+        assert figure is not None
+        assert figure.value == pytest.approx(count / (shown / 3))
+
+
+def test_a_fall_of_sensitivity_is_told_with_its_interval(stressed: tuple[Stressed, ...]) -> None:
+    for item in stressed[:-1]:
+        drop = item.figure("sensitivity-drop")
+        assert drop is not None
+        assert drop.low is not None
+        assert drop.high is not None
+        assert -1 <= drop.low <= drop.value <= drop.high <= 1
+
+
+def test_an_unknown_corruption_is_refused_and_none_means_all() -> None:
+    assert [item.name for item in choose([])] == list(CORRUPTIONS)
+    with pytest.raises(DataError, match="no corruption is called 'rain'; choose from scope-mask"):
+        choose(["inset", "rain"])
+
+
+def test_a_draw_does_not_depend_on_the_order_of_the_files() -> None:
+    files = [f"set/{number}.jpg" for number in range(40)]
+    drawn = {files[row] for row in draw(10, files)}
+    assert drawn == {files[::-1][row] for row in draw(10, files[::-1])}
+    assert draw(99, files) == list(range(40))
+
+
+def test_a_file_that_cannot_be_read_is_named(classifier: Classifier, tmp_path: Path) -> None:
+    (tmp_path / "bad.jpg").write_bytes(b"nothing")
+    bad = replace(sample("x"), path=tmp_path / "bad.jpg")
+    with pytest.raises(DataError, match=r"bad\.jpg: "):
+        stress(classifier, [bad], ["a"], choose(["jpeg"]), strengths=[MIDDLE])
