@@ -17,7 +17,7 @@ export OMP_NUM_THREADS ?= 1
 
 help:
 	@echo "make serve   set up .venv and serve the bundled model on 127.0.0.1:$(PORT) (PORT=)"
-	@echo "make env     set up .venv-dev: the training and archive extras, and the tests' tools"
+	@echo "make env     set up .venv-dev: every extra, and the tests' tools"
 	@echo "make test    make env, then lint, types and tests"
 	@echo "make check   ruff and mypy only"
 	@echo "make bench   what is promised, measured"
@@ -54,10 +54,10 @@ $(SERVE)/installed: pyproject.toml
 
 # torch goes first and by its exact version: its pin decides which build everything else gets.
 $(DEV)/installed: pyproject.toml
-	@echo "Setting up $(DEV): the training, archive and dev extras, once (some minutes) ..."
+	@echo "Setting up $(DEV): every extra and the tests' tools, once (some minutes) ..."
 	$(call environment,$(DEV))
 	@$(DEV)/bin/python $(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==2.13.0
-	@$(DEV)/bin/python $(PIP) --editable ".[training,archive,dev]"
+	@$(DEV)/bin/python $(PIP) --editable ".[training,archive,tracing,ray,dev]"
 	@touch $@
 
 # Debian and Ubuntu keep venv in a package of its own; without it, say which line brings it.

@@ -34,6 +34,10 @@
     │   ├── PacsUnreachable         pacs-unreachable
     │   └── PacsRefused             pacs-refused              it answered otherwise than asked
     ├── EgressRefused               egress-refused            the rules keep data from a destination
+    ├── AuditError                  the log of who asked what
+    │   ├── AuditUnavailable        audit-unavailable         it cannot be written, or read
+    │   ├── AuditTampered           audit-tampered            it is not what was written
+    │   └── AuditKeyUnusable        audit-key-unusable
     ├── SinkUnsuited                sink-unsuited             results that this form cannot hold
     ├── ReviewMissing               review-missing            a human has to look first
     ├── TimeBackwards               time-backwards            frames out of the order of time
@@ -45,7 +49,9 @@
     ├── ProviderUnavailable         provider-unavailable      the execution provider asked for
     ├── DataError                   a data set or a split
     │   ├── DataLayout              data-layout               not the data set's own folders
-    │   └── SplitLeak               split-leak                one group on both sides of a split
+    │   ├── SplitLeak               split-leak                one group on both sides of a split
+    │   ├── DownloadFailed          download-failed           the rest of a file does not come
+    │   └── DownloadMismatch        download-mismatch         not the file that was published
     ├── TrainingRefused             training-refused          a run cannot start, or go on, as asked
     ├── ExportRefused               export-refused            a gate was not passed
     ├── CommandBroken               command-broken            a sub-command that does not load
@@ -265,6 +271,28 @@ class EgressRefused(EndoLinkError):
     title = "The rules do not let this data go there"
 
 
+class AuditError(EndoLinkError):
+    """The audit log cannot be relied on."""
+
+    code = "audit-error"
+    title = "The audit log cannot be relied on"
+
+
+class AuditUnavailable(AuditError):
+    code = "audit-unavailable"
+    title = "The audit log cannot be used"
+
+
+class AuditTampered(AuditError):
+    code = "audit-tampered"
+    title = "The audit log is not what was written"
+
+
+class AuditKeyUnusable(AuditError):
+    code = "audit-key-unusable"
+    title = "The key that signs the audit log cannot be used"
+
+
 class SinkUnsuited(EndoLinkError):
     code = "sink-unsuited"
     title = "The results cannot be written in this form"
@@ -327,6 +355,16 @@ class DataLayout(DataError):
 class SplitLeak(DataError):
     code = "split-leak"
     title = "The same group stands on both sides of the split"
+
+
+class DownloadFailed(DataError):
+    code = "download-failed"
+    title = "The download did not finish"
+
+
+class DownloadMismatch(DataError):
+    code = "download-mismatch"
+    title = "The file is not the one that was published"
 
 
 class TrainingRefused(EndoLinkError):

@@ -1,7 +1,9 @@
 """The service as an ASGI application."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import ModuleType
 
 from starlette.applications import Starlette
 from starlette.middleware.gzip import GZipMiddleware
@@ -9,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from endolink.model.errors import ExtraMissing
 from endolink.model.runtime import available_cpus
 from endolink.serving.http import (
     assets,
@@ -49,7 +52,14 @@ def create_app(settings: Settings, models: Models) -> Starlette:
 
     Starting it starts its workers, one for each CPU of the container's quota; stopping it finishes
     the frames that were admitted.
+
+    Raises
+    ------
+    ExtraMissing
+        Traces are configured, and OpenTelemetry is not installed.
     """
+    tracing = None if settings.traces is None else _import_tracing()
+    traces = tracing and tracing.Traces(str(settings.traces), frames=settings.trace_frames)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -57,14 +67,16 @@ def create_app(settings: Settings, models: Models) -> Starlette:
         scheduler = Scheduler(workers=available_cpus(), queue=settings.queue, judged=metrics.judged)
         intake = Intake(bodies=settings.uploads, max_bytes=settings.upload_bytes)
         metrics.watch(models, scheduler, intake)
-        app.state.service = Service(settings, models, scheduler, intake, metrics)
+        app.state.service = Service(settings, models, scheduler, intake, metrics, traces)
         app.state.sessions = sessions = Sessions(
-            models, scheduler, most=settings.streams, counts=metrics.streams
+            models, scheduler, most=settings.streams, counts=metrics.streams, traces=traces
         )
         metrics.watch_streams(sessions)
         yield
         await app.state.sessions.close()
         await scheduler.drain()
+        if traces:
+            await asyncio.to_thread(traces.close)
 
     api = openapi.describe(RESOURCES)
 
@@ -93,4 +105,16 @@ def create_app(settings: Settings, models: Models) -> Starlette:
     # compressed answer is a tenth. Outermost: what is measured includes it.
     app.add_middleware(GZipMiddleware, minimum_size=_WORTH_COMPRESSING, compresslevel=_LEVEL)
     app.add_middleware(Observe)
+    if tracing:
+        app.add_middleware(tracing.TraceRequests, traces=traces)
     return app
+
+
+def _import_tracing() -> ModuleType:
+    try:
+        from endolink.serving import tracing  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise ExtraMissing(
+            "Traces need the tracing extra; pip install 'endolink[tracing]' brings it."
+        ) from error
+    return tracing

@@ -1,12 +1,20 @@
 """What every resource of one running service shares."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
 
 from endolink.serving.intake import Intake
 from endolink.serving.metrics import Metrics
 from endolink.serving.models import Models
-from endolink.serving.scheduler import Scheduler
+from endolink.serving.scheduler import Scheduler, Turn
 from endolink.serving.settings import Settings
+
+if TYPE_CHECKING:
+    # An extra, and nothing to be paid for where no collector is configured.
+    from endolink.serving.tracing import Traces
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -18,3 +26,8 @@ class Service:
     scheduler: Scheduler
     intake: Intake
     metrics: Metrics
+    traces: "Traces | None" = None
+
+    def followed(self, work: Callable[[Turn], Answer]) -> Callable[[Turn], Answer]:
+        """Give `work` for the scheduler: traced where its request is, else itself."""
+        return work if self.traces is None else self.traces.follow(work)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Iterator
 from secrets import token_urlsafe
+from typing import TYPE_CHECKING
 
 from endolink.model.errors import Overloaded, SessionUnknown
 from endolink.serving.mailbox import Connection
@@ -12,6 +13,9 @@ from endolink.serving.scheduler import Scheduler
 from endolink.serving.stream import GRACE_S, Session
 from endolink.serving.stream_metrics import StreamCounts
 from endolink.serving.wire import Hello
+
+if TYPE_CHECKING:
+    from endolink.serving.tracing import Traces  # an extra
 
 logger = logging.getLogger(__name__)
 
@@ -33,11 +37,13 @@ class Sessions:
         most: int,
         grace_s: float = GRACE_S,
         counts: StreamCounts | None = None,
+        traces: "Traces | None" = None,
     ) -> None:
         self._models = models
         self._scheduler = scheduler
         self.most = most
         self.counts = counts or StreamCounts()
+        self._traces = traces
         self._grace_s = grace_s
         self._sessions: dict[str, Session] = {}
         self._expiries: dict[str, asyncio.TimerHandle] = {}
@@ -109,7 +115,14 @@ class Sessions:
                 retry_after=_RETRY_S,
             )
         # Whoever knows the name may resume: it has to be one that nobody guesses.
-        session = Session(token_urlsafe(24), hello, self._models, self._scheduler, self.counts)
+        session = Session(
+            token_urlsafe(24),
+            hello,
+            self._models,
+            self._scheduler,
+            counts=self.counts,
+            traces=self._traces,
+        )
         self._sessions[session.name] = session
         logger.info("stream begins, %d go on", len(self._sessions))
         return session

@@ -70,6 +70,16 @@ class Settings(BaseSettings):
     )
     batch_frames: int = Field(64, ge=1, description="The most frames of one batch.")
     batch_bytes: int = Field(64 * 2**20, ge=1024, description="The most bytes of one batch.")
+    traces: str | None = Field(
+        None,
+        pattern=r"^https?://[^/]+/.+",
+        description="Where traces go: a collector's address for OTLP over HTTP, such as "
+        "http://127.0.0.1:4318/v1/traces (needs the extra `tracing`). None are made unless it is "
+        "given.",
+    )
+    trace_frames: float = Field(
+        0.04, ge=0, le=1, description="The share of streams' frames that is traced, by chance."
+    )
     shutdown_grace: int = Field(
         30, ge=0, description="Seconds that admitted frames have to finish after a SIGTERM."
     )

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from time import perf_counter
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from endolink.model.classifier import Classifier
 from endolink.model.errors import (
@@ -32,7 +32,7 @@ from endolink.serving.link import LinkAdvisor, Range
 from endolink.serving.mailbox import Arrival, Connection, Mailbox
 from endolink.serving.models import Models
 from endolink.serving.road import walk
-from endolink.serving.scheduler import Scheduler
+from endolink.serving.scheduler import Scheduler, Turn
 from endolink.serving.stream_metrics import StreamCounts
 from endolink.serving.wire import (
     Advice,
@@ -50,6 +50,9 @@ from endolink.serving.wire import (
     StreamFrame,
     Switched,
 )
+
+if TYPE_CHECKING:
+    from endolink.serving.tracing import Traces  # an extra
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +90,14 @@ class Session:
     """
 
     def __init__(
-        self, name: str, hello: Hello, models: Models, scheduler: Scheduler, counts: StreamCounts
+        self,
+        name: str,
+        hello: Hello,
+        models: Models,
+        scheduler: Scheduler,
+        *,
+        counts: StreamCounts,
+        traces: "Traces | None" = None,
     ) -> None:
         self.name = name
         self.model = hello.model
@@ -95,6 +105,7 @@ class Session:
         self._classifier = classifier = models.get(hello.model)
         self._scheduler = scheduler
         self._counts = counts
+        self._traces = traces
         self._clock = ClientClock(hello.clock_us / 1e6, perf_counter())
         self._mailbox = Mailbox(hello.deadline_ms / 1000)
         self._gauge = Gauge()
@@ -236,20 +247,25 @@ class Session:
                 self._judging = False
 
     async def _judge_one(self, item: Arrival) -> None:
+        trace = self._traces.frame(item.arrived_s) if self._traces else None
         began = perf_counter()
         sequence = item.sequence
         captured_at = datetime.now(UTC) - timedelta(seconds=began - item.captured_s)
         classifier, frame = self._classifier, item.frame
+
+        def work(turn: Turn) -> Verdict:
+            return walk(
+                turn,
+                classifier,
+                frame.image,
+                captured_at=captured_at,
+                sequence=sequence,
+                explain="box" if frame.box else "none",
+            )
+
         try:
             verdict = await self._scheduler.run(
-                lambda turn: walk(
-                    turn,
-                    classifier,
-                    frame.image,
-                    captured_at=captured_at,
-                    sequence=sequence,
-                    explain="box" if frame.box else "none",
-                ),
+                trace.follow(work) if trace else work,
                 client=self.name,
                 deadline=item.captured_s + self._mailbox.deadline_s,
             )
@@ -269,6 +285,9 @@ class Session:
             now = perf_counter()
             self._judging_s += _NEWEST * (now - began - self._judging_s)
             self._announce(item, verdict, now)
+        finally:
+            if trace:
+                trace.end({"endolink.model.name": classifier.identity.name})
 
     def _announce(self, item: Arrival, verdict: Verdict, now: float) -> None:
         connection = self._to(item.connection)

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from email.parser import Parser
 from importlib.metadata import requires
@@ -55,8 +56,8 @@ def test_the_wheel_says_its_licence_and_program(wheel: zipfile.ZipFile) -> None:
     }
     metadata = Parser().parsestr(wheel.read(f"{info}/METADATA").decode())
     assert metadata["License-Expression"] == "Apache-2.0"
-    extras = {"training", "archive", "ray", "client", "dev"}
-    assert set(metadata.get_all("Provides-Extra") or []) == extras
+    described = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    assert set(metadata.get_all("Provides-Extra") or []) == set(described["optional-dependencies"])
     points = wheel.read(f"{info}/entry_points.txt").decode()
     assert "endolink = endolink.model.command:main" in points
     assert "[endolink.commands]" in points

@@ -20,8 +20,8 @@ from endolink.model.similarity import groups as scenes
 from endolink.model.verdict import Verdict
 from endolink.training.corruptions.picture import compress, shrink
 from endolink.training.datasets.samples import Sample, targets
+from endolink.training.groups import merge_groups
 from endolink.training.metrics import Judged
-from endolink.training.splits import merge_groups
 
 Progress = Callable[[int], None]
 

@@ -7,36 +7,38 @@ all drawn afresh from (seed, epoch), so that a checkpoint needs no generator's s
 import ctypes
 import dataclasses
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
-from math import cos, pi
+from itertools import islice
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.utils.tensorboard import SummaryWriter
+from torch import Tensor, nn
 
 from endolink.model.calibration import probabilities
 from endolink.model.errors import TrainingRefused
 from endolink.model.runtime import available_cpus
-from endolink.training import checkpoint
+from endolink.training import checkpoint, distributed
 from endolink.training.augment import Augment
 from endolink.training.checkpoint import CHECKPOINT
 from endolink.training.feed import batches
 from endolink.training.frames import Frames
-from endolink.training.inference import autocast, infer, make, normalise
+from endolink.training.inference import arithmetic, infer, make, normalise
 from endolink.training.loss import Loss
 from endolink.training.metrics import Judged, top_scores
 from endolink.training.network import Network
 from endolink.training.recipe import Recipe
+from endolink.training.schedule import Schedule, parameter_groups
+from endolink.training.trackers import tracking
 
 State = dict[str, Tensor]
 Progress = Callable[[int, int, float], None]
 
-_LAST_RATE = 0.01
+_TRACKED = ("loss", "validation_loss", "macro_f1", "mcc")
 
 
 @dataclass(frozen=True)
@@ -93,12 +95,17 @@ def fit(
     path = folder / CHECKPOINT
     if path.is_file():
         trainer.restore(path)
-    with SummaryWriter(folder / "tensorboard") as board:
-        while len(trainer.history) < recipe.epochs:
+    with tracking(folder, recipe) as track:
+        while not trainer.finished:
             done = trainer.epoch(progress or (lambda *_: None))
-            for name in ("loss", "validation_loss", "macro_f1", "mcc"):
-                board.add_scalar(name, getattr(done, name), done.epoch)
             trainer.save(path)
+            track(
+                done.epoch,
+                {
+                    name: getattr(done, name)
+                    for name in ("loss", "validation_loss", "macro_f1", "mcc")
+                },
+            )
             if finished:
                 finished(done)
     return Fitted(trainer.best, trainer.best_epoch, tuple(trainer.history))
@@ -113,121 +120,185 @@ class _Trainer:
         torch.set_num_threads(min(torch.get_num_threads(), available_cpus()))
         self.recipe, self.findings = recipe, findings
         self.training, self.validation = training, validation
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.device = distributed.device()
         self.network: Network = make(recipe, len(findings)).to(self.device)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
-        head = list(self.network.head.parameters())
         self.optimizer = torch.optim.AdamW(
-            [
-                {"params": list(self.network.features.parameters()), "scale": recipe.backbone_rate},
-                {"params": head, "scale": 1.0},
-            ],
-            lr=recipe.rate,
-            weight_decay=recipe.weight_decay,
+            parameter_groups(self.network, recipe), lr=recipe.rate, weight_decay=recipe.weight_decay
         )
+        self.arithmetic = arithmetic(recipe, self.device)
+        # What is below fp16's range would otherwise be lost.
+        half = self.arithmetic is torch.float16
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=half)
         self.augment = Augment(recipe.train_size, recipe.preprocess.fill)
-        self.batches = -(-training.epoch_size(recipe.burst) // recipe.batch)
+        self.updates = _updates(training.epoch_size(recipe.burst), recipe)
+        self.schedule = Schedule(recipe, self.updates)
         self.loss = Loss(recipe, training, self.device)
         self.history: list[Epoch] = []
         self.best: State = {}
         self.best_epoch = -1
 
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs are done, or too many went by without a better one."""
+        recipe, done = self.recipe, len(self.history)
+        waited = done - 1 - self.best_epoch
+        return done >= recipe.epochs or (recipe.patience is not None and waited >= recipe.patience)
+
     def epoch(self, progress: Progress) -> Epoch:
-        """Learn from an epoch's frames once each, then judge the validation frames."""
+        """Learn from an epoch's frames, then judge the validation frames."""
         started = perf_counter()
-        number, key = len(self.history), (self.recipe.seed, len(self.history))
-        torch.manual_seed(self.recipe.seed * 10_000 + number)
-        self.network.train()
+        recipe, number = self.recipe, len(self.history)
+        key = (recipe.seed, number)
+        # Every process drops out otherwise.
+        torch.manual_seed(recipe.seed * 10_000 + number + distributed.rank() * 1_000_003)
+        learner = distributed.parallel(self._thaw(number))
+        order = self.training.draw(recipe.burst, np.random.default_rng(key), recipe.sampling)
+        # Updates of nearly equal size: a last one of two frames would upset batch normalisation.
+        updates = np.array_split(order, self.updates)
+        parts = [
+            distributed.share(part)
+            for rows in updates
+            for part in np.array_split(rows, recipe.accumulate)
+        ]
+        fed = batches(self.training, parts, self.augment, key)
         total, seen = 0.0, 0
-        order = self.training.draw(self.recipe.burst, np.random.default_rng(key))
-        # Batches of nearly equal size: a last one of two frames would upset batch normalisation.
-        parts = np.array_split(order, self.batches)
-        for step, (rows, pixels) in enumerate(batches(self.training, parts, self.augment, key)):
-            loss = self._step(number * self.batches + step, rows, pixels)
+        for step, rows in enumerate(updates):
+            loss = self._update(
+                learner, number * self.updates + step, len(rows), islice(fed, recipe.accumulate)
+            )
             total, seen = total + loss * len(rows), seen + len(rows)
             progress(number, seen, loss)
-        done = self._judge(number, total / seen, started)
+        # Batch normalisation saw other frames in every process; one of them counts.
+        distributed.follow(self.network.state_dict())
+        distributed.follow(self.average)
+        mean = float(np.mean(distributed.gather(total / seen)))
+        done = self._judge(number, mean, started)
         if not self.history or done.merit > self.history[self.best_epoch].merit:
             self.best = {key: value.clone() for key, value in self.average.items()}
             self.best_epoch = number
         self.history.append(done)
         return done
 
-    def _step(self, step: int, rows: NDArray[np.intp], pixels: Tensor) -> float:
+    def _thaw(self, epoch: int) -> Network:
+        """Set the network up for an epoch: what is frozen keeps its running statistics, too."""
+        frozen = epoch < self.recipe.freeze
+        self.network.train()
+        self.network.features.train(not frozen).requires_grad_(not frozen)
+        return self.network
+
+    def _update(
+        self,
+        learner: nn.Module,
+        update: int,
+        count: int,
+        parts: Iterable[tuple[NDArray[np.intp], Tensor]],
+    ) -> float:
+        """Change the weights once, by the mean gradient of `count` frames."""
+        head, backbone = self.schedule.head(update), self.schedule.backbone(update)
         for group in self.optimizer.param_groups:
-            group["lr"] = self.recipe.rate * group["scale"] * self._rate(step)
-        images = normalise(pixels.to(self.device), self.recipe)
-        with autocast(self.device):
-            logits = self.network(images.contiguous(memory_format=torch.channels_last)).logits
-        loss = self.loss(logits.float(), self.training, rows)
+            group["lr"] = head if group["share"] is None else backbone * group["share"]
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
+        total = 0.0
+        for number, (rows, pixels) in enumerate(parts, 1):
+            last = number == self.recipe.accumulate
+            with nullcontext() if last else distributed.apart(learner):
+                # The processes' gradients are averaged, and a part counts by its share of frames.
+                weight = len(rows) * distributed.size() / count
+                loss = self._forward(learner, rows, pixels) * weight
+                self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            total += loss.item()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
         # Early averages forget fast, or the random head would linger in a short run.
-        keep = min(self.recipe.average, (1 + step) / (10 + step))
+        keep = min(self.recipe.average, (1 + update) / (10 + update))
         for key, value in self.network.state_dict().items():
             if value.is_floating_point():
                 self.average[key].lerp_(value, 1 - keep)
             else:
                 self.average[key].copy_(value)
-        return loss.item()
+        return total
+
+    def _forward(self, learner: nn.Module, rows: NDArray[np.intp], pixels: Tensor) -> Tensor:
+        images = normalise(pixels.to(self.device), self.recipe)
+        with torch.autocast(
+            self.device.type, self.arithmetic, enabled=self.arithmetic is not torch.float32
+        ):
+            logits = learner(images.contiguous(memory_format=torch.channels_last)).logits
+        return self.loss(logits.float(), self.training, rows)
 
     def _judge(self, number: int, loss: float, started: float) -> Epoch:
         network = make(dataclasses.replace(self.recipe, weights=None), len(self.findings))
         network.load_state_dict(self.average)
         frames = self.validation
-        logits, _ = infer(network.to(self.device).eval(), frames, self.recipe)
-        chances = probabilities(logits, 1.0)
-        judged = Judged(
-            self.findings,
-            frames.present,
-            frames.known,
-            chances,
-            chances >= 0.5,
-            ("",) * len(chances),
-        )
-        every = np.arange(len(chances))
-        validation_loss = self.loss(torch.from_numpy(logits).to(self.device), frames, every).item()
-        f1, mcc = top_scores(judged)
+        mine = frames.take(distributed.share(np.arange(len(frames))))
+        found, _ = infer(network.to(self.device).eval(), mine, self.recipe)
+        logits = np.concatenate(distributed.gather(found))
+        validation_loss, f1, mcc = judge(self.loss, self.findings, frames, logits)
         return Epoch(number, loss, validation_loss, f1, mcc, perf_counter() - started)
 
-    def _rate(self, step: int) -> float:
-        done = step / (self.batches * self.recipe.epochs)
-        if done < self.recipe.warm_up:
-            return (done + 1 / (self.batches * self.recipe.epochs)) / self.recipe.warm_up
-        along = (done - self.recipe.warm_up) / (1 - self.recipe.warm_up)
-        return _LAST_RATE + (1 - _LAST_RATE) * (1 + cos(pi * along)) / 2
-
     def save(self, path: Path) -> None:
-        checkpoint.write(
-            path,
-            {
-                "recipe": dataclasses.asdict(self.recipe),
-                "findings": list(self.findings),
-                "network": self.network.state_dict(),
-                "average": self.average,
-                "optimizer": self.optimizer.state_dict(),
-                "history": [dataclasses.asdict(epoch) for epoch in self.history],
-                "best": self.best,
-                "best_epoch": self.best_epoch,
-            },
-        )
+        if distributed.leads():
+            checkpoint.write(
+                path,
+                {
+                    "recipe": dataclasses.asdict(self.recipe),
+                    "findings": list(self.findings),
+                    "network": self.network.state_dict(),
+                    "average": self.average,
+                    "optimizer": self.optimizer.state_dict(),
+                    "scaler": self.scaler.state_dict(),
+                    "history": [dataclasses.asdict(epoch) for epoch in self.history],
+                    "best": self.best,
+                    "best_epoch": self.best_epoch,
+                },
+            )
+        distributed.wait()
 
     def restore(self, path: Path) -> None:
         stored = checkpoint.read(path)
-        if (stored["recipe"], stored["findings"]) != (
-            dataclasses.asdict(self.recipe),
-            list(self.findings),
-        ):
+        if (Recipe(**stored["recipe"]), tuple(stored["findings"])) != (self.recipe, self.findings):
             raise TrainingRefused(
                 f"{path} was made by another recipe or of other findings; choose another --out"
             )
         self.network.load_state_dict(stored["network"])
         self.average = {key: value.to(self.device) for key, value in stored["average"].items()}
         self.optimizer.load_state_dict(stored["optimizer"])
+        self.scaler.load_state_dict(stored["scaler"])
         self.history = [Epoch(**epoch) for epoch in stored["history"]]
         self.best, self.best_epoch = stored["best"], stored["best_epoch"]
+
+
+def judge(
+    loss: Loss, findings: tuple[str, ...], frames: Frames, logits: NDArray[np.float32]
+) -> tuple[float, float, float]:
+    """Give the loss, macro-F1 and MCC of `frames` with logits [N, findings]."""
+    chances = probabilities(logits, 1.0)
+    judged = Judged(
+        findings, frames.present, frames.known, chances, chances >= 0.5, ("",) * len(chances)
+    )
+    every = np.arange(len(chances))
+    value = loss(torch.from_numpy(logits).to(loss.device), frames, every).item()
+    return (value, *top_scores(judged))
+
+
+def _updates(frames: int, recipe: Recipe) -> int:
+    """Count an epoch's updates.
+
+    Raises
+    ------
+    TrainingRefused
+        A process would have less than two frames of a part.
+    """
+    updates = -(-frames // recipe.batch)
+    parts = recipe.accumulate * distributed.size()
+    if parts > 1 and frames // updates < 2 * parts:
+        raise TrainingRefused(
+            f"batch: {frames:,} frames in updates of {recipe.batch} leave less than two a part, in "
+            f"{recipe.accumulate} parts on {distributed.size()} processes"
+        )
+    return updates
 
 
 def _keep_freed_memory() -> None:

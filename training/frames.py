@@ -34,8 +34,22 @@ class Frames:
         """Count the frames of an epoch that takes at most `burst` of each group."""
         return round(float(self.share(burst).sum()))
 
-    def draw(self, burst: int, rng: np.random.Generator) -> NDArray[np.intp]:
-        """Draw an epoch: positions in shuffled order, at most `burst` of each group."""
+    def take(self, positions: NDArray[np.intp]) -> "Frames":
+        """Give some of the frames, by their positions in these."""
+        return Frames(
+            self.squares,
+            self.rows[positions],
+            self.present[positions],
+            self.known[positions],
+            self.groups[positions],
+        )
+
+    def draw(self, burst: int, rng: np.random.Generator, sampling: float = 0.0) -> NDArray[np.intp]:
+        """Draw an epoch: positions in shuffled order, at most `burst` of each group.
+
+        With `sampling` some are then left out and others repeated, so that a label that n frames
+        carry is drawn in proportion to n to the power of 1 - `sampling`; the number stays.
+        """
         order = rng.permutation(len(self))
         _, group = np.unique(self.groups[order], return_inverse=True)
         # The how-manieth of its group each frame is, in the shuffled order.
@@ -43,4 +57,17 @@ class Frames:
         starts = np.searchsorted(group[by_group], group[by_group])
         place = np.empty(len(self), np.intp)
         place[by_group] = np.arange(len(self)) - starts
-        return order[place < burst]
+        drawn = order[place < burst]
+        return drawn if sampling == 0.0 else self._balanced(drawn, rng, sampling)
+
+    def _balanced(
+        self, drawn: NDArray[np.intp], rng: np.random.Generator, sampling: float
+    ) -> NDArray[np.intp]:
+        labels = np.concatenate([self.present, self.known], axis=1)[drawn]
+        _, label, count = np.unique(labels, axis=0, return_inverse=True, return_counts=True)
+        weight = count[label.ravel()] ** -sampling
+        # Systematic sampling: each frame as often as its weight says, rounded up or down.
+        edges = np.cumsum(weight) * (len(drawn) / weight.sum())
+        edges[-1] = len(drawn)
+        upto = np.floor(edges + rng.random()).astype(int)
+        return rng.permutation(np.repeat(drawn, np.diff(upto, prepend=0)))

@@ -5,6 +5,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from endolink.model.errors import TrainingRefused
 from endolink.training.frames import Frames
 from endolink.training.network import Architecture, Network
 from endolink.training.recipe import Recipe
@@ -22,7 +23,8 @@ def infer(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Run frames unaltered, in full precision: logits [N, findings] and embeddings [N, D]."""
     device = next(network.parameters()).device
-    logits, embeddings = [], []
+    logits = [np.empty((0, network.head.out_features), np.float32)]
+    embeddings = [np.empty((0, network.head.in_features), np.float32)]
     with torch.inference_mode():
         for start in range(0, len(frames), batch):
             pixels = frames.squares[frames.rows[start : start + batch], :, :, :3]
@@ -40,11 +42,27 @@ def normalise(pixels: Tensor, recipe: Recipe) -> Tensor:
     return ((pixels.float() - mean) / std).permute(0, 3, 1, 2)
 
 
-def autocast(device: torch.device) -> torch.autocast:
-    """Compute in bfloat16 where the hardware does, and in float32 where it would only imitate."""
+def arithmetic(recipe: Recipe, device: torch.device) -> torch.dtype:
+    """Say in what the network computes while it learns.
+
+    Raises
+    ------
+    TrainingRefused
+        The recipe asks for what the device has not.
+    """
+    if recipe.precision == "fp32":
+        return torch.float32
     if device.type == "cuda":
-        able = torch.cuda.is_bf16_supported(including_emulation=False)
+        bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
         has = torch.cpu.get_capabilities()
-        able = any(has.get(name) for name in ("amx_bf16", "avx512_bf16", "bf16"))
-    return torch.autocast(device.type, torch.bfloat16, enabled=bool(able))
+        bf16 = any(has.get(name) for name in ("amx_bf16", "avx512_bf16", "bf16"))
+    if recipe.precision == "auto":
+        if bf16:
+            return torch.bfloat16
+        return torch.float16 if device.type == "cuda" else torch.float32
+    if recipe.precision == "bf16" and not bf16:
+        raise TrainingRefused(
+            f"precision: this {device.type} would only imitate bf16, slowly; leave it at auto"
+        )
+    return torch.bfloat16 if recipe.precision == "bf16" else torch.float16

@@ -33,9 +33,10 @@ from endolink.training.evaluate import Scored, read_table, score, validated_inpu
 from endolink.training.export import Papers, export
 from endolink.training.fit import Epoch, fit
 from endolink.training.frames import Frames
+from endolink.training.groups import merge_groups
 from endolink.training.metrics import Judged, figures
 from endolink.training.recipe import Recipe
-from endolink.training.splits import Split, merge_groups, read_split, split_fold
+from endolink.training.splits import Split, read_split, split_fold
 
 SPLIT, HISTORY = "split.csv", "history.json"
 HELD_OUT, METRICS, BUNDLE = "held_out.csv", "metrics.json", "bundle"
@@ -109,6 +110,8 @@ def train(config: Config, material: Material, folder: Path, display: Display) ->
     split.write(folder / SPLIT)
     counts = ", ".join(f"{count:,} {part}" for part, count in split.counts().items())
     display.say(f"split: {counts}")
+    if warning := split.warning:
+        display.say(warning)
 
     recipe = config.recipe
     training = material.frames(split.indices("train"))
@@ -304,7 +307,7 @@ def read_metrics(run: Path) -> Evaluation:
 
 def _split(config: Config, material: Material) -> Split:
     if config.split is not None:
-        return read_split(Path(config.split), material.samples)
+        return read_split(Path(config.split), material.samples, material.groups)
     return split_fold(
         material.samples,
         material.groups,

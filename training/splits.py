@@ -7,20 +7,26 @@ of several public sets among them, lays such twins on both sides and then measur
 import csv
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import Literal, get_args
 
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
 from endolink.model.errors import DataError, SplitLeak
 from endolink.training.datasets.samples import Part, Sample
+from endolink.training.leaks import find_leaks
+
+Rule = Literal["groups", "official"]
 
 _PARTS: dict[str, Part] = {part: part for part in get_args(Part)}
 
 COLUMNS = ("file", "finding", "group", "part")
+# Stands beside them where the split is a data set's own.
+RULE = "rule"
+_NAMED = 5  # leaks that an error names
 # One of these validates: with five folds a seventh of four fifths, 11 % of all frames.
 VALIDATION_PIECES = 7
 
@@ -37,7 +43,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Split:
-    """A split that exists does not leak: the constructor is the gate.
+    """A split by groups that exists does not leak: the constructor is the gate.
+
+    An official split is let through, with a `warning`: it serves to compare.
 
     Raises
     ------
@@ -48,13 +56,11 @@ class Split:
     """
 
     rows: tuple[Row, ...]
+    rule: Rule = "groups"
 
     def __post_init__(self) -> None:
-        parts = defaultdict(set)
-        for row in self.rows:
-            parts[row.group].add(row.part)
-        if leaks := sorted(group for group, found in parts.items() if len(found) > 1):
-            named = ", ".join(leaks[:5]) + (", …" if len(leaks) > 5 else "")
+        if self.rule == "groups" and (leaks := self.straddling()):
+            named = ", ".join(leaks[:_NAMED]) + (", …" if len(leaks) > _NAMED else "")
             raise SplitLeak(f"{len(leaks)} groups stand on both sides of the split: {named}")
         if len({row.file for row in self.rows}) != len(self.rows):
             raise DataError("a file stands twice in the split")
@@ -63,6 +69,28 @@ class Split:
                 f"the split has no frame for {', '.join(sorted(missing))}: too few frames, or too "
                 "few groups of them"
             )
+
+    def straddling(self) -> list[str]:
+        """Name the groups that stand in more than one part."""
+        parts = defaultdict(set)
+        for row in self.rows:
+            parts[row.group].add(row.part)
+        return sorted(group for group, found in parts.items() if len(found) > 1)
+
+    @property
+    def warning(self) -> str | None:
+        """What to know before a figure of this split is believed; None where nothing leaks."""
+        learned = {row.group for row in self.rows if row.part != "test"}
+        tested = [row for row in self.rows if row.part == "test"]
+        twins = sum(row.group in learned for row in tested)
+        if not twins:
+            return None
+        return (
+            f"Warning: this official split separates twins. {twins:,} of {len(tested):,} test "
+            f"frames ({twins / len(tested):.0%}) have a near-copy, or a frame of their own patient "
+            "or video, among those that are learned from. Its figures flatter: compare them with "
+            "others on the same split, and with nothing else."
+        )
 
     def indices(self, part: Part) -> list[int]:
         """Give the rows of one part, in order."""
@@ -80,22 +108,30 @@ class Split:
         """Write the split as CSV, from which `read_split` gives it back."""
         with path.open("w", newline="", encoding="utf-8") as lines:
             table = csv.writer(lines, lineterminator="\n")
-            table.writerow(COLUMNS)
-            table.writerows((row.file, row.finding, row.group, row.part) for row in self.rows)
+            extra = () if self.rule == "groups" else (self.rule,)
+            table.writerow((*COLUMNS, RULE) if extra else COLUMNS)
+            table.writerows(
+                (row.file, row.finding, row.group, row.part, *extra) for row in self.rows
+            )
 
 
-def read_split(path: Path, samples: Sequence[Sample]) -> Split:
+def read_split(path: Path, samples: Sequence[Sample], groups: Sequence[str] | None = None) -> Split:
     """Read a split back, in the order of `samples`, to train again on the very same frames.
+
+    With `groups`, those that the frames are in by their patients, videos and pixels, the split is
+    held to them, whatever the file says of groups.
 
     Raises
     ------
+    SplitLeak
+        Frames that belong together stand in several parts; the message says which, and why.
     DataError
         It is no such table, or not of these samples.
     """
     try:
         with path.open(newline="", encoding="utf-8") as lines:
             table = {row["file"]: row for row in csv.DictReader(lines)}
-    except (OSError, KeyError) as error:
+    except (OSError, KeyError, ValueError) as error:
         raise DataError(f"{path}: not a split with the columns {','.join(COLUMNS)}") from error
     files = {sample.file for sample in samples}
     if table.keys() != files:
@@ -104,41 +140,27 @@ def read_split(path: Path, samples: Sequence[Sample]) -> Split:
             f"{len(table.keys() & files)} are in both"
         )
     rows = []
-    for sample in samples:
+    for index, sample in enumerate(samples):
         line = table[sample.file]
         part = _PARTS.get(line.get("part", ""))
         if part is None or line.get("finding") != sample.label:
             raise DataError(f"{path}: the line of {sample.file} does not fit the data")
-        rows.append(Row(sample.file, sample.label, line["group"], part))
-    return Split(tuple(rows))
+        group = line["group"] if groups is None else groups[index]
+        rows.append(Row(sample.file, sample.label, group, part))
+    official = any(line.get(RULE) == "official" for line in table.values())
+    if groups is not None and not official:
+        _refuse_leaks(path, samples, rows)
+    return Split(tuple(rows), "official" if official else "groups")
 
 
-def merge_groups(samples: Sequence[Sample], near: Sequence[Hashable]) -> tuple[str, ...]:
-    """Name each sample's group: near-copies, and what the data set says belongs together.
-
-    `near[i]` is the label of sample i's set of near-copies. Two samples share a group when a chain
-    of either kind of tie connects them; a group is named after its first file.
-    """
-    parent = list(range(len(samples)))
-
-    def root(index: int) -> int:
-        while parent[index] != index:
-            parent[index] = parent[parent[index]]
-            index = parent[index]
-        return index
-
-    def tie(keys: Iterable[Hashable | None]) -> None:
-        first: dict[Hashable, int] = {}
-        for index, key in enumerate(keys):
-            if key is None:
-                continue
-            low, high = sorted((root(first.setdefault(key, index)), root(index)))
-            parent[high] = low
-
-    tie(near)
-    # A data set's own groups are told apart from another's of the same name.
-    tie(None if s.group is None else (s.file.split("/")[0], s.group) for s in samples)
-    return tuple(samples[root(index)].file for index in range(len(samples)))
+def _refuse_leaks(path: Path, samples: Sequence[Sample], rows: Sequence[Row]) -> None:
+    leaks = find_leaks(samples, [row.group for row in rows], [row.part for row in rows])
+    if leaks:
+        named = "; ".join(map(str, leaks[:_NAMED])) + ("; …" if len(leaks) > _NAMED else "")
+        raise SplitLeak(
+            f"{path} separates what belongs together, {len(leaks)} times: {named}. "
+            "`endolink data split` makes a split that does not"
+        )
 
 
 def folds(
@@ -180,6 +202,29 @@ def split_fold(
     """
     tested = folds(samples, groups, count, seed)[fold]
     rest = sorted(set(range(len(samples))) - set(tested))
+    parts: list[Part] = ["train"] * len(samples)
+    for index in tested:
+        parts[index] = "test"
+    for index in validation_rows(samples, groups, rest, seed):
+        parts[index] = "validation"
+    return Split(
+        tuple(
+            Row(sample.file, sample.label, group, part)
+            for sample, group, part in zip(samples, groups, parts, strict=True)
+        )
+    )
+
+
+def validation_rows(
+    samples: Sequence[Sample], groups: Sequence[str], rest: Sequence[int], seed: int
+) -> list[int]:
+    """Choose which of the rows `rest` validate: about a seventh, in whole groups.
+
+    Raises
+    ------
+    DataError
+        There are too few frames or groups to split so.
+    """
     labels = [samples[index].label for index in rest]
     # Of very few frames, fewer and larger pieces: a piece has a frame of the commonest label.
     pieces = folds(
@@ -188,18 +233,7 @@ def split_fold(
         min(VALIDATION_PIECES, max(Counter(labels).values())),
         seed,
     )
-    piece = min(pieces, key=lambda piece: _unevenness(labels, piece))
-    parts: list[Part] = ["train"] * len(samples)
-    for index in tested:
-        parts[index] = "test"
-    for index in piece:
-        parts[rest[index]] = "validation"
-    return Split(
-        tuple(
-            Row(sample.file, sample.label, group, part)
-            for sample, group, part in zip(samples, groups, parts, strict=True)
-        )
-    )
+    return [rest[index] for index in min(pieces, key=lambda piece: _unevenness(labels, piece))]
 
 
 def _unevenness(labels: Sequence[str], piece: Sequence[int]) -> float:

@@ -118,7 +118,8 @@ async def judge_frame(request: Request) -> Response:
             return verdict, to_json(verdict)
 
         verdict, written = await while_connected(
-            request, scheduler.run(job, lane=lane, client=client, deadline=deadline)
+            request,
+            scheduler.run(service.followed(job), lane=lane, client=client, deadline=deadline),
         )
     return Response(
         written,
@@ -171,7 +172,9 @@ async def judge_frames(request: Request) -> Response:
         try:
             async with turns:
                 return BatchItem(
-                    verdict=await scheduler.run(job, lane=lane, client=client, deadline=deadline)
+                    verdict=await scheduler.run(
+                        service.followed(job), lane=lane, client=client, deadline=deadline
+                    )
                 )
         except EndoLinkError as error:
             if problems.status_of(type(error)) == 500:

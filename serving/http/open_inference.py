@@ -107,9 +107,8 @@ async def infer(request: Request) -> Response:
 
     async def judge(image: bytes | Frame, deadline: float | None) -> Verdict:
         async with turns:
-            return await scheduler.run(
-                lambda turn: walk(turn, classifier, image), client=client, deadline=deadline
-            )
+            work = service.followed(lambda turn: walk(turn, classifier, image))
+            return await scheduler.run(work, client=client, deadline=deadline)
 
     async def judge_all(data: bytes) -> tuple[tensors.Inference, list[Verdict]]:
         def unpack(_: Turn) -> tuple[tensors.Inference, Sequence[bytes | Frame]]:

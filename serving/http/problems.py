@@ -25,6 +25,8 @@ from endolink.serving.service import Service
 logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+PROBLEM = "endolink.problem"
+"""Where the scope of a request keeps the code of the problem that it met."""
 
 # The most specific class of an error's ancestry decides.
 STATUS: Mapping[type[errors.EndoLinkError], int] = {
@@ -156,6 +158,7 @@ async def _endolink_error(request: Request, error: Exception) -> Response:
 def _count(scope: Scope, code: str) -> None:
     service: Service = scope["app"].state.service
     service.metrics.refused(code)
+    scope[PROBLEM] = code
 
 
 async def _http_exception(request: Request, error: Exception) -> Response:

@@ -50,7 +50,7 @@ def test_frames_are_judged_in_the_order_of_capture_whatever_way_they_came(models
     async def main() -> list[int]:
         scheduler = Scheduler(workers=2, queue=4)
         hello = Hello(clock_us(), deadline_ms=10_000)
-        session = Session("s", hello, models, scheduler, StreamCounts())
+        session = Session("s", hello, models, scheduler, counts=StreamCounts())
         first, second = Ear(), Ear()
         session.attach(first, hello, resumed=False)
         session.attach(second, hello, resumed=True)
@@ -79,7 +79,7 @@ def test_an_answer_takes_another_connection_where_its_own_is_closed(models: Mode
     async def main() -> bool:
         scheduler = Scheduler(workers=1, queue=4)
         hello = Hello(clock_us(), deadline_ms=10_000)
-        session = Session("s", hello, models, scheduler, StreamCounts())
+        session = Session("s", hello, models, scheduler, counts=StreamCounts())
         first, second = Ear(), Ear()
         session.attach(first, hello, resumed=False)
         session.attach(second, hello, resumed=True)
@@ -99,7 +99,7 @@ def test_no_more_connections_than_needed_are_kept(models: Models) -> None:
     async def main() -> list[bool]:
         scheduler = Scheduler(workers=1, queue=4)
         hello = Hello(clock_us(), deadline_ms=10_000)
-        session = Session("s", hello, models, scheduler, StreamCounts())
+        session = Session("s", hello, models, scheduler, counts=StreamCounts())
         ears = [Ear() for _ in range(CONNECTIONS + 2)]
         for ear in ears:
             session.attach(ear, Hello(clock_us()), resumed=True)

@@ -28,6 +28,12 @@ RECIPE = TypeAdapter(Recipe)
         ("smoothing", -0.01),
         ("balance", 1.1),
         ("burst", 0),
+        ("freeze", -1),
+        ("accumulate", 0),
+        ("patience", 0),
+        ("layer_decay", 1.5),
+        ("sampling", 2.0),
+        ("precision", "int4"),
         ("average", 1.0),
         ("seed", -1),
         ("learning_rate", 0.1),
@@ -46,3 +52,14 @@ def test_the_network_is_judged_at_size_and_not_at_train_size() -> None:
 def test_a_recipe_comes_back_whole_from_json() -> None:
     recipe = replace(Recipe(), architecture="resnet18", weights="imagenet", rate=3e-4, seed=7)
     assert RECIPE.validate_json(RECIPE.dump_json(recipe)) == recipe != Recipe()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"freeze": 6}, "freeze: fewer"), ({"accumulate": 17}, "accumulate: leaves")],
+)
+def test_values_that_contradict_each_other_are_refused(
+    change: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Recipe(**change)

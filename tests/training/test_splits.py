@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from endolink.model.errors import DataError, SplitLeak
 from endolink.training.datasets.samples import Part
-from endolink.training.splits import Row, Split, merge_groups, read_split, split_fold
+from endolink.training.groups import merge_groups
+from endolink.training.splits import Row, Split, read_split, split_fold
 from tests.training.pictures import sample
 
 PARTS = get_args(Part)
@@ -59,13 +60,6 @@ def test_a_file_twice_and_an_empty_part_are_refused() -> None:
         Split(_whole([])[:2])
 
 
-def test_groups_merge_along_chains_of_either_tie() -> None:
-    samples = [sample(f"{n}.jpg", group=group) for n, group in enumerate("ab--b-")]
-    samples = [s if s.group != "-" else sample(s.path.name) for s in samples]
-    merged = merge_groups(samples, [0, 0, 1, 2, 2, 3])
-    assert merged == ("set/0.jpg", "set/0.jpg", "set/2.jpg", "set/0.jpg", "set/0.jpg", "set/5.jpg")
-
-
 def test_a_split_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     samples = [sample(f"{n}.jpg", ("polyp", "cecum")[n % 2]) for n in range(40)]
     groups = [f"g{n // 2}" for n in range(40)]
@@ -79,6 +73,21 @@ def test_a_split_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
     with pytest.raises(DataError, match="not a split"):
         read_split(tmp_path / "other.csv", samples)
+
+
+def test_a_given_split_is_held_to_the_frames_true_groups(tmp_path: Path) -> None:
+    """A file may claim what it likes of groups: patients and pixels decide."""
+    samples = [sample(f"{n}.jpg", group=f"patient {n // 2}") for n in range(6)]
+    parts: tuple[Part, ...] = ("train", "train", "train", "validation", "test", "test")
+    claimed = Split(
+        tuple(Row(s.file, "polyp", s.file, part) for s, part in zip(samples, parts, strict=True))
+    )
+    claimed.write(tmp_path / "split.csv")
+    true = merge_groups(samples, range(6))
+    with pytest.raises(SplitLeak, match=r"1 times: patient 1 \(1 in train, 1 in validation\)"):
+        read_split(tmp_path / "split.csv", samples, true)
+    with pytest.raises(SplitLeak, match=r"near-copies .* as set/1\.jpg and set/4\.jpg"):
+        read_split(tmp_path / "split.csv", [sample(f"{n}.jpg") for n in range(6)], "abccbd")
 
 
 def test_too_few_groups_say_so() -> None:

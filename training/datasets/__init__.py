@@ -28,6 +28,7 @@ ADAPTERS: dict[str, Callable[[Path], DataSet]] = {
     "gastrovision": gastrovision.read,
     "gastrovision-22": gastrovision.read_protocol,
     "kvasir-capsule": kvasir_capsule.read,
+    "kvasir-capsule-11": kvasir_capsule.read_protocol,
     "wce-bleed-gen": wce_bleed_gen.read,
     "edd2020": edd2020.read,
     "limuc": limuc.read,

@@ -14,6 +14,7 @@ import csv
 import re
 from collections import defaultdict
 from pathlib import Path
+from typing import Final
 
 from endolink.model.errors import DataLayout
 from endolink.training.datasets.class_folders import class_images
@@ -46,11 +47,15 @@ CLASSES = {
     "reduced-mucosal-view": "reduced-mucosal-view",
     "ulcer": "ulcer",
 }
+# Classes that the official folds leave out, for want of frames.
+RARE: Final = frozenset({"ampulla-of-vater", "altered-blood", "polyp"})
 _NAME = re.compile(r"(?P<video>[0-9a-f]{16})_(?P<frame>\d+)\.\w+")
 
 
-def read(root: Path) -> DataSet:
-    """Read the 14 classes, or those of them that are there; a frame in two of them shows both.
+def read(root: Path, *, protocol: bool = False) -> DataSet:
+    """Read the 14 classes, or with `protocol` the 11 of the official folds.
+
+    A frame that lies in two classes shows both.
 
     Raises
     ------
@@ -60,6 +65,8 @@ def read(root: Path) -> DataSet:
     present = defaultdict(set)
     first: dict[str, tuple[str, Path]] = {}
     for file, path, code in class_images(root, CLASSES, "Kvasir-Capsule"):
+        if protocol and code in RARE:
+            continue
         present[path.name].add(code)
         first.setdefault(path.name, (file, path))
     findings = tuple(
@@ -78,6 +85,11 @@ def read(root: Path) -> DataSet:
         for name, (file, path) in first.items()
     )
     return DataSet("kvasir-capsule", samples, findings, LICENCE, CITATION, NOTICE)
+
+
+def read_protocol(root: Path) -> DataSet:
+    """Read the 11 classes of the official folds, as `read` does."""
+    return read(root, protocol=True)
 
 
 def _video(name: str) -> str:

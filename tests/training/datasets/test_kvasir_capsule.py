@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from endolink.model.errors import DataLayout
-from endolink.training.datasets.kvasir_capsule import CLASSES, read
+from endolink.training.datasets.kvasir_capsule import CLASSES, read, read_protocol
 from tests.training.datasets.layout import touch
 
 ONE, OTHER = "04a78ef00c5245e0", "bca26705313a4644"
@@ -42,5 +42,7 @@ def test_a_frame_whose_name_says_no_video_is_refused(tmp_path: Path) -> None:
         read(tmp_path)
 
 
-def test_there_are_fourteen_classes() -> None:
-    assert len(CLASSES) == len(set(CLASSES.values())) == 14
+def test_there_are_fourteen_classes_and_eleven_in_the_official_folds(tmp_path: Path) -> None:
+    touch(tmp_path, *(f"{name}/{ONE}_{number}.jpg" for number, name in enumerate(CLASSES)))
+    assert len(read(tmp_path).findings) == 14
+    assert len(read_protocol(tmp_path).samples) == 11

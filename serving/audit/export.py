@@ -1,0 +1,93 @@
+"""An audit chain as a file: JSON Lines that verify like the database, or CSV to read."""
+
+import csv
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TextIO
+
+from endolink.model.errors import AuditUnavailable
+from endolink.serving.audit.checkpoint import Checkpoint
+from endolink.serving.audit.entry import Entry
+from endolink.serving.audit.store import Store
+
+_FORMAT: Final = "endolink-audit-1"
+# No line that we write is longer; one that is was not written by us.
+_LONGEST_LINE: Final = 2**20
+
+
+def write_lines(store: Store, chain: str, out: TextIO) -> int:
+    """Write a chain with its checkpoints to `out`, one JSON object a line; count the entries."""
+    checkpoints = [each.to_json() for each in store.checkpoints(chain)]
+    out.write(json.dumps({"format": _FORMAT, "chain": chain, "checkpoints": checkpoints}) + "\n")
+    count = 0
+    for entry in store.entries(chain):
+        line = [entry.sequence, entry.at, entry.kind, entry.body, entry.hash.hex()]
+        out.write(json.dumps(line) + "\n")
+        count += 1
+    return count
+
+
+def write_csv(store: Store, chain: str, out: TextIO) -> int:
+    """Write a chain to `out` as CSV with a heading, for spreadsheets; count the entries."""
+    writer = csv.writer(out)
+    writer.writerow(("sequence", "time", "kind", "body", "hash"))
+    count = 0
+    for entry in store.entries(chain):
+        writer.writerow((entry.sequence, entry.time, entry.kind, entry.body, entry.hash.hex()))
+        count += 1
+    return count
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A chain out of a file of `write_lines`; its entries are read as they are asked for."""
+
+    path: Path
+    chain: str
+    checkpoints: tuple[Checkpoint, ...]
+
+    @classmethod
+    def read(cls, path: Path) -> "Exported":
+        """Read the head of the file at `path`.
+
+        Raises
+        ------
+        AuditUnavailable
+            It is no such file.
+        """
+        try:
+            with path.open(encoding="utf-8") as lines:
+                head = json.loads(lines.readline())
+            if head["format"] != _FORMAT:
+                raise ValueError(head["format"])
+            checkpoints = tuple(Checkpoint.from_json(each) for each in head["checkpoints"])
+            return cls(path, str(head["chain"]), checkpoints)
+        except OSError as error:
+            raise AuditUnavailable(f"{path}: {error.strerror}") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise AuditUnavailable(f"{path}: not an export of an audit log") from error
+
+    def entries(self) -> Iterator[Entry]:
+        """Give the entries in the file's order.
+
+        Raises
+        ------
+        AuditUnavailable
+            A line cannot be read.
+        """
+        with self.path.open(encoding="utf-8", errors="replace") as lines:
+            lines.readline()
+            number = 1
+            while line := lines.readline(_LONGEST_LINE):
+                number += 1
+                try:
+                    sequence, at, kind, body, last = json.loads(line)
+                    if not (type(sequence) is int and type(at) is int):
+                        raise TypeError
+                    yield Entry(sequence, at, str(kind), str(body), bytes.fromhex(last))
+                except (ValueError, TypeError) as error:
+                    raise AuditUnavailable(
+                        f"{self.path}: line {number} is not an entry; the file was damaged"
+                    ) from error
