@@ -59,7 +59,7 @@ def create_app(settings: Settings, models: Models) -> Starlette:
         Traces are configured, and OpenTelemetry is not installed.
     """
     tracing = None if settings.traces is None else _import_tracing()
-    traces = tracing and tracing.Traces(str(settings.traces), frames=settings.trace_frames)
+    traces = tracing.Traces(settings.traces, frames=settings.trace_frames) if tracing else None
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
