@@ -64,7 +64,8 @@ def create_app(settings: Settings, models: Models) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         metrics = Metrics()
-        scheduler = Scheduler(workers=available_cpus(), queue=settings.queue, judged=metrics.judged)
+        workers = settings.workers or available_cpus()
+        scheduler = Scheduler(workers=workers, queue=settings.queue, judged=metrics.judged)
         intake = Intake(bodies=settings.uploads, max_bytes=settings.upload_bytes)
         metrics.watch(models, scheduler, intake)
         app.state.service = Service(settings, models, scheduler, intake, metrics, traces)

@@ -48,6 +48,11 @@ class Settings(BaseSettings):
     min_side: int = Field(
         _LIMITS.min_side, ge=1, description="The least pixels of a frame's shorter side."
     )
+    workers: int | None = Field(
+        None,
+        ge=1,
+        description="Frames judged at a time; by default as many as the container's CPU quota.",
+    )
     queue: int = Field(
         32,
         ge=0,
