@@ -37,8 +37,7 @@ def app(options: Options) -> Application:
         settings = Settings(workers=options.cpus, threads=1)
         return create_app(settings, Models.open(settings))
 
-    deployment = serve.deployment(
-        serve.ingress(build)(),
+    deployed = serve.deployment(
         name="endolink",
         ray_actor_options={"num_cpus": options.cpus},
         # The service has a door of its own, which says when to come back: Ray makes nobody wait.
@@ -54,4 +53,5 @@ def app(options: Options) -> Application:
         # Admitted frames are finished before a replica goes.
         graceful_shutdown_timeout_s=30,
     )
-    return deployment.bind()
+    described: Application = deployed(serve.ingress(build)()).bind()
+    return described
