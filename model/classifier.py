@@ -83,6 +83,11 @@ class Classifier:
         """The probability at which each finding begins to be called present, by its code."""
         return {point.code: point.threshold for point in self._variant.operating_points}
 
+    @property
+    def fell_back(self) -> bool:
+        """Whether a faster execution provider is installed, and failed on this machine."""
+        return self._session.fell_back
+
     @classmethod
     def open(
         cls,

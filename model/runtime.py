@@ -51,6 +51,10 @@ def _quota(cgroup: Path) -> float | None:
     return int(limit) / int(period)
 
 
+class _NotForHere(ProviderUnavailable):
+    """Its package is not installed, or it has no device on this machine: nobody counted on it."""
+
+
 class Session:
     """A network that is ready to run: one input, named outputs, any batch size.
 
@@ -58,9 +62,13 @@ class Session:
     through `Session.open`.
     """
 
-    def __init__(self, session: ort.InferenceSession, provider: str) -> None:
+    def __init__(
+        self, session: ort.InferenceSession, provider: str, *, fell_back: bool = False
+    ) -> None:
         self._session = session
         self.provider = provider
+        self.fell_back = fell_back
+        """Whether a provider that comes first is installed, and failed."""
         self._input = session.get_inputs()[0].name
         self._outputs = [output.name for output in session.get_outputs()]
 
@@ -84,12 +92,13 @@ class Session:
             )
         threads = threads or available_cpus()
         wanted = ("cuda", "openvino", "cpu") if provider == "auto" else (provider,)
-        reasons = []
+        reasons, fell_back = [], False
         for name in wanted:
             try:
-                return cls(_MAKERS[name](model, threads), name)
+                return cls(_MAKERS[name](model, threads), name, fell_back=fell_back)
             except (ProviderUnavailable, ort.capi.onnxruntime_pybind11_state.Fail) as error:
                 reasons.append(f"{name}: {error}")
+                fell_back = fell_back or not isinstance(error, _NotForHere)
         raise ProviderUnavailable("; ".join(reasons))
 
     def run(self, batch: NDArray[np.float32]) -> Outputs:
@@ -120,7 +129,7 @@ def _cpu(model: bytes, threads: int) -> ort.InferenceSession:
 
 def _cuda(model: bytes, threads: int) -> ort.InferenceSession:
     if "CUDAExecutionProvider" not in ort.get_available_providers():
-        raise ProviderUnavailable(
+        raise _NotForHere(
             "no CUDA provider here; it comes with the package onnxruntime-gpu and an NVIDIA driver"
         )
     session = ort.InferenceSession(
@@ -145,7 +154,7 @@ def _openvino_cpu() -> Any:
     try:
         plugin = importlib.import_module("onnxruntime_ep_openvino")
     except ImportError:
-        raise ProviderUnavailable(
+        raise _NotForHere(
             "OpenVINO is not installed; on Linux x86-64: pip install onnxruntime-ep-openvino"
         ) from None
     with _registered:
@@ -157,7 +166,7 @@ def _openvino_cpu() -> Any:
                 raise ProviderUnavailable(f"OpenVINO does not load here: {error}") from error
             devices = _devices()
     if not devices:
-        raise ProviderUnavailable("OpenVINO is installed but offers no CPU device")
+        raise _NotForHere("OpenVINO is installed but offers no CPU device")
     return devices[0]
 
 

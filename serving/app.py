@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from endolink.model.errors import ExtraMissing
 from endolink.model.runtime import available_cpus
+from endolink.serving.health import Health
 from endolink.serving.http import (
     assets,
     frames,
@@ -33,6 +34,7 @@ from endolink.serving.scheduler import Scheduler
 from endolink.serving.service import Service
 from endolink.serving.sessions import Sessions
 from endolink.serving.settings import Settings
+from endolink.serving.stream_metrics import StreamsNow
 
 # The busiest first: routes are tried in this order.
 RESOURCES = (
@@ -68,11 +70,13 @@ def create_app(settings: Settings, models: Models) -> Starlette:
         scheduler = Scheduler(workers=workers, queue=settings.queue, judged=metrics.judged)
         intake = Intake(bodies=settings.uploads, max_bytes=settings.upload_bytes)
         metrics.watch(models, scheduler, intake)
-        app.state.service = Service(settings, models, scheduler, intake, metrics, traces)
         app.state.sessions = sessions = Sessions(
             models, scheduler, most=settings.streams, counts=metrics.streams, traces=traces
         )
-        metrics.watch_streams(sessions)
+        health = Health(models, scheduler, sessions, metrics)
+        for collector in (StreamsNow(sessions), health):
+            metrics.show(collector)
+        app.state.service = Service(settings, models, scheduler, intake, metrics, health, traces)
         yield
         await app.state.sessions.close()
         await scheduler.drain()

@@ -1,6 +1,7 @@
 """What a monitoring system asks: counts, times and drift, in Prometheus' format."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from time import perf_counter
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -12,7 +13,7 @@ from endolink.serving.drift import Drift
 from endolink.serving.intake import Intake
 from endolink.serving.models import Models
 from endolink.serving.scheduler import Scheduler
-from endolink.serving.stream_metrics import Stands, StreamCounts, StreamsNow
+from endolink.serving.stream_metrics import StreamCounts
 from endolink.serving.waiting import LANES
 
 # Seconds. Close together where a frame's stages lie, wide where only trouble does.
@@ -77,15 +78,16 @@ class Metrics:
             registry=registry,
         )
         self.streams = StreamCounts(registry)
+        self._last: dict[str, float] = {}
         self._drifts: dict[str, tuple[str, str, Drift]] = {}
+
+    def show(self, collector: Collector) -> None:
+        """Ask `collector` at each scrape, too."""
+        self._registry.register(collector)
 
     def watch(self, models: Models, scheduler: Scheduler, intake: Intake) -> None:
         """Show, at each scrape, how these are."""
         self._registry.register(_Now(self, models, scheduler, intake))
-
-    def watch_streams(self, sessions: Iterable[Stands]) -> None:
-        """Show, at each scrape, how the live streams are."""
-        self._registry.register(StreamsNow(sessions))
 
     def answered(self, resource: str, status: int, seconds: float) -> None:
         """Count an answer, which took `seconds`."""
@@ -95,6 +97,12 @@ class Metrics:
     def refused(self, code: str) -> None:
         """Count a problem."""
         self._refusals.labels(code).inc()
+        self._last[code] = perf_counter()
+
+    def last(self, code: str) -> float | None:
+        """Say when a problem was last met, as an instant of `perf_counter`; None if never."""
+        known = [last.get(code) for last in (self._last, self.streams.last_by_code)]
+        return max((at for at in known if at is not None), default=None)
 
     def batch(self, frames: int) -> None:
         """Count a batch request of so many frames."""
@@ -182,6 +190,15 @@ class _Now(Collector):
                 (identity.name, identity.version, identity.digest), self._models.is_active(model)
             )
         yield active
+        computed = GaugeMetricFamily(
+            "endolink_model_provider",
+            "1 for the execution provider that computes a version, and its precision.",
+            labels=("model", "version", "precision", "provider"),
+        )
+        for model in self._models:
+            who = model.identity
+            computed.add_metric((who.name, who.version, who.precision, who.provider), 1)
+        yield computed
         drift = GaugeMetricFamily(
             "endolink_drift",
             "How far a figure's recent mean lies from the validation frames', in their standard "

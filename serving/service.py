@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from endolink.serving.health import Health
 from endolink.serving.intake import Intake
 from endolink.serving.metrics import Metrics
 from endolink.serving.models import Models
@@ -26,6 +27,7 @@ class Service:
     scheduler: Scheduler
     intake: Intake
     metrics: Metrics
+    health: Health
     traces: "Traces | None" = None
 
     def followed(self, work: Callable[[Turn], Answer]) -> Callable[[Turn], Answer]:

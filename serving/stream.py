@@ -381,7 +381,7 @@ class Session:
             self._drop(item.connection, message)
 
     def _drop(self, connection: Connection, message: Dropped) -> None:
-        self._counts.dropped(message.reason)
+        self._counts.dropped(message.reason, message.code)
         self._to(connection).send(message)
 
     def _send(self, message: ServerMessage) -> None:

@@ -3,6 +3,7 @@
 from collections import Counter as Count
 from collections.abc import Iterable, Iterator
 from statistics import median
+from time import perf_counter
 from typing import Final, Literal, Protocol, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -24,6 +25,8 @@ class StreamCounts:
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         registry = registry or CollectorRegistry()
+        self.last_by_code: dict[str, float] = {}
+        """When a frame was last dropped for an error of a code, by `perf_counter`."""
         self._frames = Counter(
             "endolink_stream_frames",
             "Frames of streams, by what became of them.",
@@ -76,9 +79,11 @@ class StreamCounts:
         self._frames.labels("judged").inc()
         self._ages.observe(age_s)
 
-    def dropped(self, reason: DropReason) -> None:
-        """Count a frame without a verdict."""
+    def dropped(self, reason: DropReason, code: str | None = None) -> None:
+        """Count a frame without a verdict; `code` is that of the error behind it, if any."""
         self._frames.labels(reason).inc()
+        if code is not None:
+            self.last_by_code[code] = perf_counter()
 
     def alerted(self, model: str, alerts: Iterable[Alert]) -> None:
         """Count what came on and what went off."""

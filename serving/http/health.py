@@ -1,6 +1,5 @@
 """`/healthz` and `/readyz`: whether to restart the service, and whether to send it frames."""
 
-from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import BaseModel
@@ -8,17 +7,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from endolink.model.errors import ShuttingDown
+from endolink.serving.health import REASONS, Reason
 from endolink.serving.http import examples
 from endolink.serving.http.resource import Resource, answer_json, service_of
-from endolink.serving.service import Service
-
-# A frame that has waited this long is of no use to a clinician any more: in seconds.
-_TOO_OLD = 1.0
-# A mean that has moved this far, in the validation frames' standard deviations: most of what comes
-# in looks unlike most of what the model was validated on.
-_TOO_FAR = 2.0
-
-Reason = Literal["queue-age", "queue-full", "drift", "model-change-failed"]
 
 
 class Alive(BaseModel):
@@ -41,18 +32,10 @@ async def alive(_request: Request) -> Response:
 
 
 async def ready(request: Request) -> Response:
-    """Say that frames are taken; 503 while the service shuts down, so that none is sent here.
-
-    `degraded` is still 200: frames are answered, and somebody should look. Its `reasons`: a frame
-    has waited for longer than a second (`queue-age`); new ones are being refused (`queue-full`);
-    what comes in, or goes out, has moved by two standard deviations of the validation frames
-    (`drift`; `/metrics` says which figure); or the last change of models was refused, and the ones
-    before go on answering (`model-change-failed`).
-    """
     service = service_of(request)
-    if service.scheduler.draining:
+    if not service.health.ready:
         raise ShuttingDown("The service finishes what it has and takes no more frames.")
-    reasons = list(_reasons(service))
+    reasons = list(service.health.reasons())
     return answer_json(
         Ready(
             status="degraded" if reasons else "ready",
@@ -62,16 +45,12 @@ async def ready(request: Request) -> Response:
     )
 
 
-def _reasons(service: Service) -> Iterator[Reason]:
-    scheduler = service.scheduler
-    if scheduler.oldest_seconds("interactive") > _TOO_OLD:
-        yield "queue-age"
-    if scheduler.waiting("interactive") >= scheduler.queue > 0:
-        yield "queue-full"
-    if any(abs(shift) > _TOO_FAR for *_, shift in service.metrics.drift(service.models)):
-        yield "drift"
-    if service.models.failure is not None:
-        yield "model-change-failed"
+ready.__doc__ = f"""Say that frames are taken; 503 while the service shuts down, so that none come.
+
+`degraded` is still 200: frames are answered, and somebody should look. Its `reasons`:
+{"; ".join(f"{meaning} (`{reason}`)" for reason, meaning in REASONS.items())}. `/metrics` has the
+same as `endolink_ready` and `endolink_degraded`.
+"""
 
 
 RESOURCES = (

@@ -1,4 +1,5 @@
 import asyncio
+import re
 from dataclasses import replace
 
 import pytest
@@ -8,6 +9,8 @@ from endolink.serving.intake import Intake
 from endolink.serving.metrics import Metrics
 from endolink.serving.models import Models
 from endolink.serving.scheduler import Scheduler
+from tests.conftest import REPOSITORY
+from tests.serving.service import Running
 
 
 def samples(metrics: Metrics) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
@@ -74,3 +77,14 @@ async def _scrape_now(models: Models) -> None:
     labels = {"model": identity.name, "version": identity.version, "digest": identity.digest}
     assert value(metrics, "endolink_model_active", **labels) == 1
     await scheduler.drain()
+
+
+def test_every_metric_is_documented(running: Running) -> None:
+    """Each metric that is exported stands in docs/service.md, and each one there is exported."""
+    text = running.service.metrics.text().decode()
+    exported = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}
+    exported = {name for name in exported if not name.endswith("_created")}
+    documented = set(
+        re.findall(r"\bendolink_[a-z_]+", (REPOSITORY / "docs/service.md").read_text())
+    )
+    assert exported == documented

@@ -58,9 +58,12 @@ def test_a_service_that_falls_behind_is_degraded(settings: Settings, models: Mod
         assert reasons(running) == {"queue-full"}
         time.sleep(1.1)
         assert reasons(running) == {"queue-full", "queue-age"}
+        answer = httpx.post(f"{running.url}/v1/frames", content=b"x")
+        assert answer.json()["code"] == "overloaded"
+        assert reasons(running) == {"queue-full", "queue-age", "refusing"}
         gate.set()
         assert all(job.result(5) for job in jobs)
-        assert not reasons(running)
+        assert reasons(running) == {"refusing"}
 
 
 def test_drift_and_a_change_that_failed_degrade(tmp_path: Path) -> None:
