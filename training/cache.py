@@ -74,7 +74,7 @@ def walk(
     """
     folder = folder.expanduser()
     folder.mkdir(parents=True, exist_ok=True)
-    key = _key(samples, preprocess)
+    key = name_of(samples, preprocess)
     paths = folder / f"squares-{key}.npy", folder / f"descriptors-{key}.npy"
     report = progress or (lambda _: None)
     if all(path.is_file() for path in paths):
@@ -136,7 +136,8 @@ def _create(path: Path, kind: type[np.generic], shape: tuple[int, ...]) -> "np.m
     return np.lib.format.open_memmap(path, mode="w+", dtype=kind, shape=shape)
 
 
-def _key(samples: Sequence[Sample], preprocess: Preprocess) -> str:
+def name_of(samples: Sequence[Sample], preprocess: Preprocess) -> str:
+    """Name a cache after the frames' contents and the road's code."""
     digest = hashlib.sha256(repr(preprocess).encode())
     for module in _ROAD:
         digest.update(inspect.getsource(module).encode())

@@ -25,6 +25,10 @@ def train(
     *,
     data: Data,
     out: Annotated[Path, typer.Option("--out", help="The run's folder; runs go on from it.")],
+    also: Annotated[
+        list[str] | None,
+        typer.Option("--also", help="Data that is only learned from, as --data; rendered frames."),
+    ] = None,
     folds: Annotated[int, typer.Option(min=2, help="Into how many folds the data is dealt.")] = 5,
     fold: Annotated[
         str, typer.Option(help="The fold to test on, from 0; `all` cross-validates.")
@@ -38,6 +42,12 @@ def train(
         str | None,
         typer.Option(help="A file of weights to start from; `imagenet` fetches torchvision's."),
     ] = None,
+    stem: Annotated[
+        int, typer.Option(min=0, help="So many of the backbone's first parts are never trained.")
+    ] = 0,
+    average: Annotated[
+        float, typer.Option(help="How much of the averaged weights stays at an update.")
+    ] = 0.98,
     size: Annotated[int, typer.Option(help="The network's input, in pixels a side.")] = 224,
     train_size: Annotated[
         int | None, typer.Option(help="The side to learn at; 6/7 of --size unless given.")
@@ -74,6 +84,8 @@ def train(
         architecture=arch,
         width=width,
         weights=weights,
+        stem=stem,
+        average=average,
         size=size,
         train_size=train_size or max(32, size * 6 // 7),
         epochs=epochs,
@@ -89,6 +101,7 @@ def train(
     configs = [
         setup.Config(
             data=tuple(data),
+            also=tuple(also or ()),
             recipe=recipe,
             folds=folds,
             fold=number,
@@ -102,7 +115,7 @@ def train(
         for number in (range(folds) if every else [int(fold)])
     ]
     with Stages() as display:
-        material = run.gather(data, recipe, cache, display)
+        material = run.gather(data, recipe, cache, display, also or ())
         if every:
             summary = run.cross_validate(configs, material, out, display)
         else:
@@ -124,6 +137,10 @@ def export(
         list[str] | None,
         typer.Option("--data", help="Where the run's data lies now, if it has moved."),
     ] = None,
+    also: Annotated[
+        list[str] | None,
+        typer.Option("--also", help="Where what was only learned from lies now, if it has moved."),
+    ] = None,
     cross_validation: Annotated[
         Path | None, typer.Option(help="A run of --fold all, whose figures go into the card.")
     ] = None,
@@ -140,7 +157,9 @@ def export(
     runs = importlib.import_module("endolink.training.run")
     config = importlib.import_module("endolink.training.config").read_config(run)
     with Stages() as display:
-        material = runs.gather(data or config.data, config.recipe, cache, display)
+        material = runs.gather(
+            data or config.data, config.recipe, cache, display, also or config.also
+        )
         made = runs.finish(
             run,
             material,

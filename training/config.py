@@ -19,7 +19,10 @@ _LIBRARIES = ("torch", "torchvision", "onnx", "onnxruntime", "numpy", "pillow", 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Config:
-    """What decided a run. `data` and `split` are as they were typed; `command` is without paths."""
+    """What decided a run. `data` and `split` are as they were typed; `command` is without paths.
+
+    `also` are the data sets that are only learned from.
+    """
 
     data: tuple[str, ...]
     recipe: Recipe
@@ -31,6 +34,7 @@ class Config:
     command: str
     git_commit: str | None
     libraries: dict[str, str]
+    also: tuple[str, ...] = ()
 
     @property
     def decisive(self) -> "Config":

@@ -25,10 +25,11 @@ from endolink.model.runtime import available_cpus
 from endolink.training import checkpoint, distributed
 from endolink.training.augment import Augment
 from endolink.training.checkpoint import CHECKPOINT
-from endolink.training.feed import batches
+from endolink.training.drawing import Chances, Drawer
+from endolink.training.feed import Batch, batches
 from endolink.training.frames import Frames
 from endolink.training.inference import arithmetic, infer, make, normalise
-from endolink.training.loss import Loss
+from endolink.training.loss import Loss, targets
 from endolink.training.metrics import Judged, top_scores
 from endolink.training.network import Network
 from endolink.training.recipe import Recipe
@@ -131,7 +132,8 @@ class _Trainer:
         # What is below fp16's range would otherwise be lost.
         half = self.arithmetic is torch.float16
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=half)
-        self.augment = Augment(recipe.train_size, recipe.preprocess.fill)
+        augment = Augment(recipe.train_size, recipe.preprocess.fill)
+        self.drawer = Drawer(training, augment, Chances())
         self.updates = _updates(training.epoch_size(recipe.burst), recipe)
         self.schedule = Schedule(recipe, self.updates)
         self.loss = Loss(recipe, training, self.device)
@@ -162,7 +164,7 @@ class _Trainer:
             for rows in updates
             for part in np.array_split(rows, recipe.accumulate)
         ]
-        fed = batches(self.training, parts, self.augment, key)
+        fed = batches(parts, self.drawer, key)
         total, seen = 0.0, 0
         for step, rows in enumerate(updates):
             loss = self._update(
@@ -185,7 +187,7 @@ class _Trainer:
         """Set the network up for an epoch: what is frozen keeps its running statistics, too."""
         frozen = epoch < self.recipe.freeze
         self.network.train()
-        self.network.features.train(not frozen).requires_grad_(not frozen)
+        self.network.thaw(frozen=frozen)
         return self.network
 
     def _update(
@@ -193,7 +195,7 @@ class _Trainer:
         learner: nn.Module,
         update: int,
         count: int,
-        parts: Iterable[tuple[NDArray[np.intp], Tensor]],
+        parts: Iterable[Batch],
     ) -> float:
         """Change the weights once, by the mean gradient of `count` frames."""
         head, backbone = self.schedule.head(update), self.schedule.backbone(update)
@@ -201,12 +203,12 @@ class _Trainer:
             group["lr"] = head if group["share"] is None else backbone * group["share"]
         self.optimizer.zero_grad(set_to_none=True)
         total = 0.0
-        for number, (rows, pixels) in enumerate(parts, 1):
+        for number, batch in enumerate(parts, 1):
             last = number == self.recipe.accumulate
             with nullcontext() if last else distributed.apart(learner):
                 # The processes' gradients are averaged, and a part counts by its share of frames.
-                weight = len(rows) * distributed.size() / count
-                loss = self._forward(learner, rows, pixels) * weight
+                weight = len(batch) * distributed.size() / count
+                loss = self._forward(learner, batch) * weight
                 self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             total += loss.item()
         self.scaler.step(self.optimizer)
@@ -220,13 +222,13 @@ class _Trainer:
                 self.average[key].copy_(value)
         return total
 
-    def _forward(self, learner: nn.Module, rows: NDArray[np.intp], pixels: Tensor) -> Tensor:
-        images = normalise(pixels.to(self.device), self.recipe)
+    def _forward(self, learner: nn.Module, batch: Batch) -> Tensor:
+        images = normalise(batch.pixels.to(self.device), self.recipe)
         with torch.autocast(
             self.device.type, self.arithmetic, enabled=self.arithmetic is not torch.float32
         ):
-            logits = learner(images.contiguous(memory_format=torch.channels_last)).logits
-        return self.loss(logits.float(), self.training, rows)
+            outputs = learner(images.contiguous(memory_format=torch.channels_last))
+        return self.loss(outputs, batch.targets)
 
     def _judge(self, number: int, loss: float, started: float) -> Epoch:
         network = make(dataclasses.replace(self.recipe, weights=None), len(self.findings))
@@ -279,7 +281,8 @@ def judge(
         findings, frames.present, frames.known, chances, chances >= 0.5, ("",) * len(chances)
     )
     every = np.arange(len(chances))
-    value = loss(torch.from_numpy(logits).to(loss.device), frames, every).item()
+    judged_logits = torch.from_numpy(logits).to(loss.device)
+    value = loss.labels(judged_logits, targets(frames, every)).item()
     return (value, *top_scores(judged))
 
 

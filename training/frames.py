@@ -9,11 +9,27 @@ Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
+class Drawings:
+    """Finer squares of the same samples, and where in them one finding lies.
+
+    `squares` is uint8 [M, D, D, 4], `outlines` uint8 [M, D, D], 255 inside. `lesion` is the
+    finding's column, or None where nobody drew an outline; `traced` [M] says in which samples
+    somebody did. Both arrays are memory-mapped.
+    """
+
+    squares: NDArray[np.uint8]
+    outlines: NDArray[np.uint8]
+    traced: Bools
+    lesion: int | None
+
+
+@dataclass(frozen=True, eq=False)
 class Frames:
     """Labelled squares: `rows` of uint8 [M, S, S, 4], and for each its labels, [N, findings].
 
     The fourth channel is the mask of what is shown. `rows` keeps a memory-mapped array on disk.
-    `groups` [N] numbers the group of near-copies that each frame belongs to.
+    `groups` [N] numbers the group of near-copies that each frame belongs to. `drawings` are what
+    training frames are drawn from, where they are not these squares.
     """
 
     squares: NDArray[np.uint8]
@@ -21,6 +37,7 @@ class Frames:
     present: Bools
     known: Bools
     groups: NDArray[np.intp]
+    drawings: Drawings | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -42,6 +59,7 @@ class Frames:
             self.present[positions],
             self.known[positions],
             self.groups[positions],
+            self.drawings,
         )
 
     def draw(self, burst: int, rng: np.random.Generator, sampling: float = 0.0) -> NDArray[np.intp]:

@@ -14,7 +14,7 @@ from endolink.training.recipe import Recipe
 def make(recipe: Recipe, findings: int) -> Network:
     """Make the recipe's network, with the weights that it starts from."""
     torch.manual_seed(recipe.seed)
-    architecture = Architecture(recipe.architecture, recipe.dropout, recipe.width)
+    architecture = Architecture(recipe.architecture, recipe.dropout, recipe.width, recipe.stem)
     return Network(architecture, findings, recipe.weights)
 
 

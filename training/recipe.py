@@ -103,6 +103,18 @@ class Recipe:
         float,
         Field(ge=0.0, lt=1.0, description="How much of the averaged weights stays at an update."),
     ] = 0.98
+    stem: Annotated[
+        int,
+        Field(ge=0, description="So many of the backbone's first parts are never trained."),
+    ] = 0
+    detail: Annotated[
+        int,
+        Field(ge=32, le=1024, description="The side of the squares that frames are drawn from."),
+    ] = 320
+    outline: Annotated[
+        float,
+        Field(ge=0.0, description="How much a lesion's outline weighs against the labels."),
+    ] = 1.0
     seed: Annotated[int, Field(ge=0, description="Of everything random but the split.")] = 0
 
     @model_validator(mode="after")

@@ -12,7 +12,7 @@ runs/first/
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,7 +24,7 @@ from endolink.model.classifier import Classifier
 from endolink.model.errors import TrainingRefused
 from endolink.model.manifest import Evaluation, Figure, Provenance, Source, ValidatedInput
 from endolink.model.similarity import groups as scenes
-from endolink.training import cache
+from endolink.training import cache, outlines
 from endolink.training.checkpoint import CHECKPOINT, load
 from endolink.training.config import Config, claim, read_config
 from endolink.training.datasets import DataSet, Part, Sample, open_data
@@ -32,11 +32,11 @@ from endolink.training.datasets.samples import targets, union
 from endolink.training.evaluate import Scored, read_table, score, validated_input, write_table
 from endolink.training.export import Papers, export
 from endolink.training.fit import Epoch, fit
-from endolink.training.frames import Frames
+from endolink.training.frames import Drawings, Frames
 from endolink.training.groups import merge_groups
 from endolink.training.metrics import Judged, figures
 from endolink.training.recipe import Recipe
-from endolink.training.splits import Split, read_split, split_fold
+from endolink.training.splits import Row, Split, read_split, split_fold
 
 SPLIT, HISTORY = "split.csv", "history.json"
 HELD_OUT, METRICS, BUNDLE = "held_out.csv", "metrics.json", "bundle"
@@ -64,31 +64,72 @@ class Display(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """The data of a run, walked once: samples, labels, squares and groups."""
+    """The data of a run, walked once: samples, labels, squares and groups.
+
+    The first `judged` samples are split; what follows is only learned from.
+    """
 
     data: tuple[DataSet, ...]
     samples: tuple[Sample, ...]
     findings: tuple[str, ...]
     squares: Any
     groups: tuple[str, ...]
+    drawings: Drawings
+    judged: int
 
     def frames(self, rows: Sequence[int]) -> Frames:
         """Give some of the samples to learn from or to judge."""
         chosen = np.asarray(rows, np.intp)
         present, known = targets([self.samples[row] for row in rows], self.findings)
         _, numbers = np.unique(self.groups, return_inverse=True)
-        return Frames(self.squares, chosen, present, known, numbers[chosen])
+        return Frames(self.squares, chosen, present, known, numbers[chosen], self.drawings)
 
 
-def gather(data: Sequence[str], recipe: Recipe, folder: Path, display: Display) -> Material:
-    """Read the data sets, walk every frame's road, and find the groups of near-copies."""
-    sets = tuple(open_data(spec) for spec in data)
+def gather(
+    data: Sequence[str],
+    recipe: Recipe,
+    folder: Path,
+    display: Display,
+    also: Sequence[str] = (),
+) -> Material:
+    """Read the data sets, walk every frame's road, and find the groups of near-copies.
+
+    `also` names data sets that are only learned from.
+    """
+    sets = tuple(open_data(spec) for spec in (*data, *also))
+    judged = sum(len(item.samples) for item in sets[: len(data)])
     samples, findings = union(sets)
     done = display.stage("decode and crop", len(samples))
     cached = cache.walk(samples, recipe.preprocess, folder, done)
-    groups = merge_groups(samples, scenes(np.asarray(cached.descriptors)).tolist())
+    descriptors = np.asarray(cached.descriptors)
+    found = scenes(descriptors[:judged])
+    # A rendered frame may look like a real one; it is no copy of it.
+    apart = scenes(descriptors[judged:]) + len(samples) if also else found[:0]
+    groups = merge_groups(samples, [*found.tolist(), *apart.tolist()])
     display.say(f"{len(samples):,} frames in {len(set(groups)):,} groups of near-copies")
-    return Material(sets, samples, findings, cached.squares, groups)
+    drawings = _drawings(samples, findings, recipe, folder, display)
+    return Material(sets, samples, findings, cached.squares, groups, drawings, judged)
+
+
+def _drawings(
+    samples: Sequence[Sample],
+    findings: Sequence[str],
+    recipe: Recipe,
+    folder: Path,
+    display: Display,
+) -> Drawings:
+    """Walk the frames again, finer, and the outlines of the first finding that has any."""
+    fine = replace(recipe.preprocess, size=recipe.detail)
+    cached = cache.walk(samples, fine, folder, display.stage("decode, finer", len(samples)))
+    outlined = [code for code in findings if any(code in item.outlines for item in samples)]
+    if not outlined:
+        nowhere = np.broadcast_to(np.uint8(0), cached.squares.shape[:3])
+        return Drawings(cached.squares, nowhere, np.zeros(len(samples), bool), None)
+    lesion, key = outlined[0], cache.name_of(samples, fine)
+    done = display.stage(f"outlines of {lesion}", len(samples))
+    traced = np.array([lesion in item.outlines for item in samples])
+    drawn = outlines.walk(samples, lesion, fine, folder, key=key, progress=done)
+    return Drawings(cached.squares, drawn, traced, findings.index(lesion))
 
 
 def train(config: Config, material: Material, folder: Path, display: Display) -> Evaluation:
@@ -308,13 +349,19 @@ def read_metrics(run: Path) -> Evaluation:
 def _split(config: Config, material: Material) -> Split:
     if config.split is not None:
         return read_split(Path(config.split), material.samples, material.groups)
-    return split_fold(
-        material.samples,
-        material.groups,
+    judged = material.judged
+    split = split_fold(
+        material.samples[:judged],
+        material.groups[:judged],
         count=config.folds,
         fold=config.fold,
         seed=config.split_seed,
     )
+    learned = tuple(
+        Row(sample.file, sample.label, group, "train")
+        for sample, group in zip(material.samples[judged:], material.groups[judged:], strict=True)
+    )
+    return Split(split.rows + learned)
 
 
 def _rule(config: Config) -> str:

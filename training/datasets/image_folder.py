@@ -3,6 +3,7 @@
 PATH/polyp/0001.jpg            the folder's name is a finding's code, or its label
 PATH/terminal-ileum/0002.png
 PATH/none/0003.png             frames that show none of the findings
+PATH/outlines/polyp/0001.png   optional: where the finding lies in polyp/0001.jpg, white within
 PATH/groups.csv                optional: file,group - which frames are of one patient or video
 """
 
@@ -15,6 +16,7 @@ from endolink.training.datasets.class_folders import slug
 from endolink.training.datasets.samples import DataSet, Sample, images
 
 NONE = "none"
+OUTLINES = "outlines"
 GROUPS = "groups.csv"
 
 
@@ -32,7 +34,7 @@ def read(root: Path) -> DataSet:
     folders = {
         path: _code(path)
         for path in sorted(root.iterdir())
-        if path.is_dir() and not path.name.startswith(".")
+        if path.is_dir() and not path.name.startswith(".") and path.name != OUTLINES
     }
     present = {code for code in folders.values() if code is not None}
     if not present:
@@ -47,6 +49,7 @@ def read(root: Path) -> DataSet:
     for folder, code in folders.items():
         for path in images(folder):
             inside = path.relative_to(root).as_posix()
+            outline = root / OUTLINES / folder.name / f"{path.stem}.png"
             samples.append(
                 Sample(
                     path,
@@ -54,6 +57,7 @@ def read(root: Path) -> DataSet:
                     frozenset() if code is None else frozenset({code}),
                     frozenset(findings),
                     group=groups.pop(inside, None),
+                    outlines={} if code is None or not outline.is_file() else {code: outline},
                 )
             )
     if groups:
