@@ -66,7 +66,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(
 def test_another_seed_is_another_network(material: Material, tmp_path: Path) -> None:
     one = _fit(TINY, material, tmp_path / "one")
     other = _fit(dataclasses.replace(TINY, seed=1), material, tmp_path / "other")
-    assert not torch.equal(one.state["head.weight"], other.state["head.weight"])
+    assert not torch.equal(one.state["head.maps.weight"], other.state["head.maps.weight"])
 
 
 def test_a_few_epochs_tell_colours_apart(material: Material, tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_unknown_labels_teach_nothing(material: Material, tmp_path: Path) -> Non
     unknown = dataclasses.replace(frames, known=np.zeros_like(frames.known))
     recipe = dataclasses.replace(TINY, weight_decay=0.0)
     fitted = fit(recipe, material.findings, unknown, frames, folder=tmp_path)
-    assert torch.equal(fitted.state["head.weight"], make(recipe, 3).head.weight)
+    assert torch.equal(fitted.state["head.maps.weight"], make(recipe, 3).head.maps.weight)
 
 
 def test_what_is_frozen_does_not_learn_and_then_does(material: Material, tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_what_is_frozen_does_not_learn_and_then_does(material: Material, tmp_pat
     states.append(torch.load(tmp_path / "run" / CHECKPOINT, weights_only=True)["network"])
     backbone = [key for key in start if key.startswith("features.")]
     assert all(torch.equal(states[0][key], start[key]) for key in backbone)
-    assert not torch.equal(states[0]["head.weight"], start["head.weight"])
+    assert not torch.equal(states[0]["head.maps.weight"], start["head.maps.weight"])
     moved = [key for key in backbone if not torch.equal(states[1][key], start[key])]
     assert len(moved) == len(backbone)
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,18 +8,64 @@ from endolink.model.errors import TrainingRefused
 from endolink.training.network import Architecture, Network
 
 
-@pytest.mark.parametrize("name", ["mobilenet_v2", "mobilenet_v3_small", "resnet18"])
-def test_the_logits_are_the_mean_of_the_activation_and_the_bias(name: str) -> None:
+@pytest.mark.parametrize("name", ["mobilenet_v2", "mobilenet_v3_small", "resnet18", "alexnet"])
+def test_the_logits_are_the_maps_pooled_between_their_mean_and_their_maximum(name: str) -> None:
     network = Network(Architecture(name), 3, None).eval()
-    torch.nn.init.normal_(network.head.weight)
-    torch.nn.init.normal_(network.head.bias)
+    torch.nn.init.normal_(network.head.maps.weight)
     with torch.inference_mode():
-        output = network(torch.randn(2, 3, 64, 96))
-    assert output.logits.shape == (2, 3)
-    assert output.activation.shape == (2, 3, 2, 3)
+        output = network(torch.randn(2, 3, 128, 192))
+    maps = output.activation
+    assert output.logits.shape == maps.shape[:2] == (2, 3)
     assert output.embedding.shape == (2, network.head.in_features)
-    mean = output.activation.mean((2, 3)) + network.head.bias
-    assert torch.allclose(mean, output.logits, atol=1e-4)
+    assert (output.logits >= maps.mean((2, 3)) - 1e-4).all()
+    assert (output.logits <= maps.amax((2, 3)) + 1e-4).all()
+    sharp = network.head.log_sharpness.detach().exp()
+    pooled = (maps * sharp[:, None, None]).exp().mean((2, 3)).log() / sharp
+    assert torch.allclose(pooled, output.logits, atol=1e-3)
+
+
+def test_the_maps_are_twice_as_fine_as_the_last_features() -> None:
+    network = Network(Architecture("mobilenet_v2", width=0.25), 2, None).eval()
+    with torch.inference_mode():
+        output = network(torch.zeros(1, 3, 224, 160))
+    assert output.activation.shape[2:] == (14, 10)
+
+
+def test_a_stem_is_loaded_folded_and_never_trained() -> None:
+    narrow = Architecture("mobilenet_v2", width=0.25)
+    whole = Network(narrow, 2, None)
+    for part in whole.features.modules():
+        if isinstance(part, torch.nn.BatchNorm2d):
+            part.running_mean.normal_()
+            part.running_var.uniform_(0.5, 2)
+    torch.manual_seed(0)
+    stemmed = Network(replace(narrow, stem=3), 2, None)
+    assert not any(part.requires_grad for part in stemmed.features[:3].parameters())
+    assert all(part.requires_grad for part in stemmed.features[3:].parameters())
+    stemmed.thaw(frozen=True)
+    stemmed.thaw(frozen=False)
+    stemmed.train()
+    assert not any(part.requires_grad for part in stemmed.features[:3].parameters())
+    assert not stemmed.features[0].training
+    assert stemmed.features[3].training
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in stemmed.features[:3].modules())
+
+
+def test_folding_leaves_the_features_as_they_were(tmp_path: Path) -> None:
+    narrow = Architecture("mobilenet_v2", width=0.25)
+    source = Network(narrow, 2, None).eval()
+    state = {f"features.{key}": value for key, value in source.features.state_dict().items()}
+    torch.save(state, tmp_path / "weights.pth")
+    folded = Network(replace(narrow, stem=4), 2, str(tmp_path / "weights.pth")).eval()
+    picture = torch.randn(2, 3, 64, 64)
+    with torch.inference_mode():
+        wanted = source.features(picture)
+        assert torch.allclose(folded.features(picture), wanted, atol=1e-3)
+
+
+def test_a_stem_leaves_something_to_learn() -> None:
+    with pytest.raises(TrainingRefused, match="99 cannot be kept"):
+        Network(Architecture("mobilenet_v2", stem=99), 2, None)
 
 
 def test_weights_are_loaded_from_a_file_without_its_head(tmp_path: Path) -> None:
