@@ -43,7 +43,7 @@ export class Call {
 
   /** Say where; often, and quietly. @param {string} text */
   point(text) {
-    if (this.where.textContent !== text) this.where.textContent = text;
+    if (this.isOn && this.where.textContent !== text) this.where.textContent = text;
   }
 
   /** Say the same in another language. */

@@ -1,6 +1,7 @@
 /** The link in figures, for whoever wants to know: nothing here is needed to use the viewer. */
 
 const CHART_S = 30;
+const USUAL_MS = 2000;
 const DROPS = ["superseded", "late", "repeated", "unreadable", "refused", "lost"];
 
 export class LinkPanel {
@@ -19,6 +20,12 @@ export class LinkPanel {
   judged(nowMs, ageMs) {
     this.#ages.push([nowMs, ageMs]);
     while (this.#ages[0][0] < nowMs - CHART_S * 1000) this.#ages.shift();
+  }
+
+  /** The median age of the last seconds' verdicts; null where there were none. @param {number} nowMs */
+  usualMs(nowMs) {
+    const ages = this.#ages.filter(([at]) => at > nowMs - USUAL_MS).map(([, age]) => age);
+    return ages.length ? ages.sort((a, b) => a - b)[ages.length >> 1] : null;
   }
 
   /**

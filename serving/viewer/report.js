@@ -96,7 +96,7 @@ async function course({ session, snapshots }, language) {
     snapshotsS: snapshots.map((snapshot) => snapshot.timeS),
   });
   const image = document.createElement("img");
-  image.className = "course";
+  image.className = "report-course";
   image.alt = `${language.say("report.timeline")}, ${clockTime(lengthS)}`;
   image.src = await dataAddress(await canvas.convertToBlob({ type: "image/png" }));
   return image;

@@ -45,6 +45,16 @@ export class Bucket {
     this.peak.fill(0);
     this.presentS.fill(0);
   }
+
+  /** @param {any} verdict @param {number} seconds that it stands for */
+  count(verdict, seconds) {
+    this.seenS += seconds;
+    if (verdict.usable) this.usableS += seconds;
+    verdict.findings.forEach((finding, number) => {
+      this.peak[number] = Math.max(this.peak[number], finding.probability);
+      if (finding.present && verdict.usable) this.presentS[number] += seconds;
+    });
+  }
 }
 
 export class Session {
@@ -62,6 +72,11 @@ export class Session {
     this.bucketS = durationS === null ? 1 : Math.max(0.1, durationS / 1000);
   }
 
+  /** The time of the newest verdict. */
+  get lastS() {
+    return Math.max(0, this.#lastS);
+  }
+
   /** Up to when anything is known. */
   get endS() {
     return this.durationS ?? Math.max(0, this.#lastS);
@@ -71,19 +86,16 @@ export class Session {
   judged(timeS, verdict) {
     if (!this.findings.length) this.learn(verdict.findings);
     if (timeS < this.#lastS - BACK_S) this.#pass += 1;
+    // It stands for the time since the one before, as far as that was looked at.
     const apart = timeS - this.#lastS;
-    const standsS = apart > 0 ? Math.min(apart, MOST_BETWEEN_S) : 0;
+    const sinceS = apart > 0 ? timeS - Math.min(apart, MOST_BETWEEN_S) : timeS;
     this.#lastS = timeS;
-    const index = Math.floor(timeS / this.bucketS);
-    let bucket = this.buckets.get(index);
-    if (!bucket) this.buckets.set(index, (bucket = new Bucket(this.findings.length)));
-    if (bucket.pass !== this.#pass) bucket.begin(this.#pass);
-    bucket.seenS += standsS;
-    if (verdict.usable) bucket.usableS += standsS;
-    verdict.findings.forEach((finding, number) => {
-      bucket.peak[number] = Math.max(bucket.peak[number], finding.probability);
-      if (finding.present && verdict.usable) bucket.presentS[number] += standsS;
-    });
+    const last = Math.floor(timeS / this.bucketS);
+    for (let index = Math.max(0, Math.floor(sinceS / this.bucketS)); index <= last; index++) {
+      const from = Math.max(sinceS, index * this.bucketS);
+      const seconds = Math.max(0, Math.min(timeS, (index + 1) * this.bucketS) - from);
+      if (seconds > 0 || index === last) this.#bucket(index).count(verdict, seconds);
+    }
     for (const event of this.events) {
       if (event.endS !== null) continue;
       const now = verdict.findings.find((finding) => finding.code === event.finding);
@@ -91,8 +103,19 @@ export class Session {
     }
   }
 
-  /** @param {{code: string, kind: string, threshold: number}[]} findings */
+  /** @param {number} index */
+  #bucket(index) {
+    let bucket = this.buckets.get(index);
+    if (!bucket) this.buckets.set(index, (bucket = new Bucket(this.findings.length)));
+    if (bucket.pass !== this.#pass) bucket.begin(this.#pass);
+    return bucket;
+  }
+
+  /** Take in what the model knows. @param {{code: string, kind: string, threshold: number}[]} findings */
   learn(findings) {
+    const codes = (/** @type {{code: string}[]} */ known) => known.map(({ code }) => code).join();
+    // Another model's findings: what was counted does not fit them.
+    if (codes(findings) !== codes(this.findings)) this.buckets.clear();
     this.findings = findings.map(({ code, kind, threshold }) => ({ code, kind, threshold }));
   }
 

@@ -50,10 +50,18 @@ export class Snapshots extends EventTarget {
   }
 }
 
-/** What a verdict suggests to file a picture under: its likeliest finding that counts. @param {any} verdict */
+const WEIGHT = { lesion: 0, landmark: 1, intervention: 2 };
+
+/**
+ * What a verdict suggests to file a picture under: its likeliest finding that is present. How clean
+ * the bowel is, is no reason to keep a picture.
+ * @param {any} verdict
+ * @returns {string | null}
+ */
 export function suggestion(verdict) {
-  const present = (verdict?.findings ?? []).filter((finding) => finding.present);
-  const weight = { lesion: 0, landmark: 1, intervention: 2, "view-quality": 3 };
-  present.sort((a, b) => weight[a.kind] - weight[b.kind] || b.probability - a.probability);
+  const present = (verdict?.findings ?? []).filter(
+    (finding) => finding.present && finding.kind in WEIGHT,
+  );
+  present.sort((a, b) => WEIGHT[a.kind] - WEIGHT[b.kind] || b.probability - a.probability);
   return present[0]?.code ?? null;
 }

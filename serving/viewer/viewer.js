@@ -377,11 +377,10 @@ export class Viewer {
       badge.textContent = language.say("panel.stale", { age: language.age(ageMs) });
       if (!stage.frozen) this.marks.clear();
     }
-    const newest = this.examination?.stream.statistics.ageMs(50) ?? null;
-    const chip = this.find(".chip-age");
-    const shown = stale ? ageMs : newest;
-    const text = shown === null ? "–" : language.age(shown);
-    if (nowMs - this.#readMs >= READ_MS && chip.textContent !== text) chip.textContent = text;
+    if (nowMs - this.#readMs < READ_MS) return;
+    const usual = this.linkPanel.usualMs(nowMs);
+    const shown = stale ? ageMs : usual;
+    this.find(".chip-age").textContent = shown === null ? "–" : language.age(shown);
   }
 
   #listen() {
