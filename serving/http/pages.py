@@ -113,7 +113,7 @@ def _operation(heading: str, operation: dict[str, Any]) -> Iterator[str]:
         yield "</table>"
     for sample in operation["x-codeSamples"]:
         yield f"<pre>{escape(sample['source'])}</pre>"
-    (answer,) = operation["responses"]["200"]["content"].values()
+    answer, *_ = operation["responses"]["200"]["content"].values()
     if example := answer.get("example"):
         yield "<h3>Answer</h3>"
         yield f"<pre>{escape(json.dumps(example, indent=2, ensure_ascii=False))}</pre>"
