@@ -74,3 +74,25 @@ def test_openvino_computes_in_full_precision() -> None:
 def test_an_unknown_provider_is_refused() -> None:
     with pytest.raises(ProviderUnavailable, match="choose one of auto, openvino, cpu, cuda"):
         Session.open(NETWORK, provider="npu")  # type: ignore[arg-type]
+
+
+def test_bf16_is_near_full_precision_and_not_the_same() -> None:
+    pytest.importorskip("onnxruntime_ep_openvino", reason="OpenVINO comes on Linux x86-64 only")
+    batch = np.random.default_rng(2).normal(size=(2, 3, 64, 64)).astype(np.float32)
+    plain = Session.open(NETWORK, provider="openvino").run(batch)["activation"]
+    session = Session.open(NETWORK, precision="bf16")
+    assert session.provider == "openvino"
+    half = session.run(batch)["activation"]
+    assert half.dtype == np.float32
+    assert half == pytest.approx(plain, abs=0.05 * float(np.abs(plain).max()))
+
+
+def test_bf16_is_refused_where_it_is_not_computed() -> None:
+    with pytest.raises(ProviderUnavailable, match="OpenVINO alone"):
+        Session.open(NETWORK, provider="cpu", precision="bf16")
+
+
+def test_a_provider_on_which_the_gate_was_not_passed_is_refused() -> None:
+    assert Session.open(NETWORK, precision="int8", gated_on=("cpu",)).provider == "cpu"
+    with pytest.raises(ProviderUnavailable, match="int8 of this network passed its gate on cpu"):
+        Session.open(NETWORK, provider="openvino", precision="int8", gated_on=("cpu",))
