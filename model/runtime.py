@@ -21,8 +21,10 @@ _OPENVINO = "OpenVINOExecutionProvider"
 _CGROUP = Path("/sys/fs/cgroup")
 _WARM_UP_RUNS = 3
 
-# ONNX Runtime keeps one registry of plug-in libraries a process, and refuses to fill it twice.
-_registered = threading.Lock()
+# ONNX Runtime keeps one registry of plug-in libraries a process, and refuses to fill it twice. Its
+# devices do not show what is registered: OpenVINO has none where the processor is not Intel's.
+_registering = threading.Lock()
+_registered: set[str] = set()
 
 
 def available_cpus(cgroup: Path = _CGROUP) -> int:
@@ -186,14 +188,14 @@ def _openvino_cpu() -> Any:
         raise _NotForHere(
             "OpenVINO is not installed; on Linux x86-64: pip install onnxruntime-ep-openvino"
         ) from None
-    with _registered:
-        devices = _devices()
-        if not devices:
+    with _registering:
+        if _OPENVINO not in _registered:
             try:
                 ort.register_execution_provider_library(_OPENVINO, plugin.get_library_path())
             except (OSError, RuntimeError) as error:
                 raise ProviderUnavailable(f"OpenVINO does not load here: {error}") from error
-            devices = _devices()
+            _registered.add(_OPENVINO)
+    devices = _devices()
     if not devices:
         raise _NotForHere("OpenVINO is installed but offers no CPU device")
     return devices[0]
