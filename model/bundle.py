@@ -75,13 +75,20 @@ class Bundle:
         Raises
         ------
         ProviderUnavailable
-            The provider asked for is not here.
+            The provider asked for is not here, or not one that this variant's gate was passed on.
         BundleInvalid
             The graph lacks one of the contract's outputs.
         BundleSelfTestFailed
             The network loads, but does not give the numbers that it was exported with.
         """
-        session = Session.open(self.files[variant.network.file], provider=provider, threads=threads)
+        session = Session.open(
+            self.files[variant.network.file],
+            provider=provider,
+            threads=threads,
+            precision=variant.precision,
+            # Full precision is the same wherever it runs, or the self-test says otherwise.
+            gated_on=None if variant.precision == "fp32" else variant.gated_on,
+        )
         size = self.manifest.preprocess.size
         outputs = session.run(self_test_input(variant.self_test.seed, size))
         missing = {"logits", "embedding", "activation"} - outputs.keys()

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from endolink.model.bundle import Bundle
-from endolink.model.manifest import Evaluation, Manifest, Variant
+from endolink.model.manifest import Evaluation, Gate, Manifest, Variant
 from endolink.model.runtime import Provider
 
 bundle = typer.Typer(
@@ -35,6 +35,10 @@ def verify(
     opened = Bundle.open(path)
     for variant in opened.manifest.variants:
         opened.familiarity(variant)
+        if variant.precision != "fp32" and provider not in {"auto", *variant.gated_on}:
+            gated = ", ".join(variant.gated_on)
+            typer.echo(f"{variant.precision} is not opened on {provider}: gated on {gated} only")
+            continue
         session = opened.session(variant, provider=provider)
         typer.echo(f"{variant.precision} on {session.provider}: self-test passed")
     name = f"{opened.manifest.name} {opened.manifest.version}"
@@ -51,9 +55,19 @@ def show(path: _Folder = None) -> None:
     console.print(f"Licence: {manifest.licence}\n{manifest.notice}\n", highlight=False)
     for variant in manifest.variants:
         console.print(_points(variant))
+        for gate in variant.gates:
+            console.print(_gate(variant, gate), highlight=False)
     for evaluation in manifest.evaluation:
         console.print(_figures(evaluation))
     console.print(_learned(manifest), highlight=False)
+
+
+def _gate(variant: Variant, gate: Gate) -> str:
+    return (
+        f"{variant.precision} on {gate.provider}: {gate.speedup:.2f} times as fast as fp32 on the "
+        f"built-in CPU provider; the top finding of {gate.agreement:.2%} of {gate.frames:,} frames "
+        f"stays, {gate.finding} loses most AUROC ({gate.auroc_loss:.4f}). {variant.made}"
+    )
 
 
 def _points(variant: Variant) -> Table:

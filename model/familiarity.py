@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-_DIMENSIONS = 64
+_DIMENSIONS = 128
 _RIDGE = 1e-6
 
 
@@ -18,11 +18,13 @@ _RIDGE = 1e-6
 class Familiarity:
     """The rule: how far an embedding lies from the training frames, and how far is usual.
 
-    The distance is Mahalanobis' on the length-normalised embedding (Lee et al., NeurIPS 2018;
-    Müller & Hein, "Mahalanobis++", ICML 2025), in the `components` [k, D] that hold the training
-    frames' variance, plus what lies outside them (Wang et al., "ViM", CVPR 2022). `mean` is [D],
-    `variances` [k], `residual_variance` the mean variance of a left-out direction. `distances` are
-    those of validation frames, ascending: against them a distance becomes a familiarity in [0, 1].
+    The distance is Mahalanobis' on the embedding (Lee et al., NeurIPS 2018), in the `components`
+    [k, D] that hold the training frames' variance, plus what lies outside them (Wang et al., "ViM",
+    CVPR 2022). `mean` is [D], `variances` [k], `residual_variance` the mean variance of a left-out
+    direction. `distances` are those of validation frames, ascending: against them a distance
+    becomes a familiarity in [0, 1]. With `normalised` the embedding is first brought to length 1
+    (Müller & Hein, "Mahalanobis++", ICML 2025); on colonoscopy against capsule frames that told
+    fewer apart, so a new rule does without.
     """
 
     mean: NDArray[np.float32]
@@ -30,6 +32,7 @@ class Familiarity:
     variances: NDArray[np.float32]
     residual_variance: float
     distances: NDArray[np.float32]
+    normalised: bool = False
 
     @classmethod
     def fit(
@@ -39,12 +42,12 @@ class Familiarity:
         dimensions: int = _DIMENSIONS,
     ) -> "Familiarity":
         """Learn the rule from embeddings [N, D] of training and [M, D] of held-out frames."""
-        unit = _normalised(training)
-        mean = unit.mean(axis=0)
-        centred = unit - mean
+        rows = np.asarray(training, np.float64)
+        mean = rows.mean(axis=0)
+        centred = rows - mean
         _, singular, directions = np.linalg.svd(centred, full_matrices=False)
         kept = min(dimensions, len(singular) - 1)
-        variances = singular**2 / len(unit)
+        variances = singular**2 / len(rows)
         left_out = centred.shape[1] - kept
         rule = cls(
             mean=mean.astype(np.float32),
@@ -59,7 +62,8 @@ class Familiarity:
 
     def distance(self, embedding: NDArray[np.floating]) -> NDArray[np.float64]:
         """Measure how strange each embedding of [N, D] is: [N], 0 or more, without a unit."""
-        centred = _normalised(embedding) - self.mean
+        rows = _normalised(embedding) if self.normalised else np.asarray(embedding, np.float64)
+        centred = rows - self.mean
         inside = centred @ self.components.T
         mahalanobis = np.sum(inside**2 / self.variances, axis=1)
         outside = np.maximum(np.sum(centred**2, axis=1) - np.sum(inside**2, axis=1), 0.0)
@@ -85,6 +89,7 @@ class Familiarity:
             variances=self.variances,
             residual_variance=np.float32(self.residual_variance),
             distances=self.distances,
+            normalised=np.bool_(self.normalised),
         )
         return buffer.getvalue()
 
@@ -105,6 +110,8 @@ class Familiarity:
                     variances=arrays["variances"].astype(np.float32),
                     residual_variance=float(arrays["residual_variance"]),
                     distances=arrays["distances"].astype(np.float32),
+                    # Rules written before there was a choice were normalised.
+                    normalised=bool(arrays.get("normalised", True)),
                 )
         except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(f"not the statistics of a familiarity: {error}") from error

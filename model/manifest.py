@@ -69,10 +69,29 @@ class SelfTest:
 
 
 @dataclass(frozen=True, config=_CLOSED)
+class Gate:
+    """What a precision cost on one execution provider, beside fp32 on the built-in one.
+
+    `agreement` is the share of frames whose top finding stayed; `auroc_loss` the most that any
+    finding lost, `finding` which one. `speedup` is how many times as fast a single frame went, on
+    one thread of the machine that measured it.
+    """
+
+    provider: str
+    measured_on: str
+    frames: Count
+    agreement: Unit
+    auroc_loss: Annotated[float, Field(ge=-1.0, le=1.0)]
+    finding: str
+    speedup: Positive
+
+
+@dataclass(frozen=True, config=_CLOSED)
 class Variant:
     """One export of the network: precision shifts the numbers, so each has its own calibration.
 
-    `gated_on` names the execution providers on which its parity was checked.
+    `gated_on` names the execution providers on which its parity was checked; a precision other than
+    fp32 is opened on no other. `gates` is what was measured there, `made` how it was quantised.
     """
 
     precision: Precision
@@ -82,6 +101,8 @@ class Variant:
     operating_points: tuple[OperatingPoint, ...]
     familiarity: FamiliarityRule
     self_test: SelfTest
+    gates: tuple[Gate, ...] = ()
+    made: str = ""
 
 
 @dataclass(frozen=True, config=_CLOSED)
@@ -172,6 +193,9 @@ class Manifest:
             raise ValueError(f"findings: not in the vocabulary: {', '.join(unknown)}")
         if len(set(self.findings)) != len(self.findings):
             raise ValueError("findings: a code stands twice")
+        precisions = [variant.precision for variant in self.variants]
+        if len(set(precisions)) != len(precisions):
+            raise ValueError("variants: a precision stands twice")
         for variant in self.variants:
             codes = tuple(point.code for point in variant.operating_points)
             if codes != self.findings:

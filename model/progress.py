@@ -4,10 +4,10 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from rich import filesize
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
     ProgressColumn,
     Task,
@@ -16,6 +16,15 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.text import Text
+
+
+class Amount(ProgressColumn):
+    """How many of how many; `?` where nobody knows, and in bytes where the task counts those."""
+
+    def render(self, task: Task) -> Text:
+        """Write both numbers."""
+        total = "?" if task.total is None else _number(task.total, task)
+        return Text(f"{_number(task.completed, task)}/{total}", style="progress.download")
 
 
 class Rate(ProgressColumn):
@@ -30,7 +39,11 @@ class Rate(ProgressColumn):
         speed = task.speed
         if self._field is not None:
             speed = task.fields[self._field] / task.elapsed if task.elapsed else None
-        return Text(f"{speed:,.0f}/s" if speed else "", style="cyan")
+        return Text(f"{_number(speed, task)}/s" if speed else "", style="cyan")
+
+
+def _number(value: float, task: Task) -> str:
+    return filesize.decimal(int(value)) if task.fields.get("bytes") else f"{value:,.0f}"
 
 
 def make_bar(
@@ -43,7 +56,7 @@ def make_bar(
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
+        Amount(),
         *(columns or (Rate(),)),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
@@ -72,9 +85,14 @@ class Stages:
     ) -> None:
         self._bar.stop()
 
-    def stage(self, what: str, total: int) -> Callable[[int], None]:
+    def stage(self, what: str, total: int | None) -> Callable[[int], None]:
         """Begin a stage of `total` steps; give what is told how many more are done."""
         task = self._bar.add_task(what, total=total)
+        return lambda count: self._bar.advance(task, count)
+
+    def bytes(self, what: str, total: int | None) -> Callable[[int], None]:
+        """Begin a stage of `total` bytes; give what is told how many more are there."""
+        task = self._bar.add_task(what, total=total, bytes=True)
         return lambda count: self._bar.advance(task, count)
 
     def say(self, text: str) -> None:

@@ -4,7 +4,7 @@ import importlib
 import json
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -21,8 +21,10 @@ _OPENVINO = "OpenVINOExecutionProvider"
 _CGROUP = Path("/sys/fs/cgroup")
 _WARM_UP_RUNS = 3
 
-# ONNX Runtime keeps one registry of plug-in libraries a process, and refuses to fill it twice.
-_registered = threading.Lock()
+# ONNX Runtime keeps one registry of plug-in libraries a process, and refuses to fill it twice. Its
+# devices do not show what is registered: OpenVINO has none where the processor is not Intel's.
+_registering = threading.Lock()
+_registered: set[str] = set()
 
 
 def available_cpus(cgroup: Path = _CGROUP) -> int:
@@ -74,28 +76,37 @@ class Session:
 
     @classmethod
     def open(
-        cls, model: bytes, *, provider: Provider = "auto", threads: int | None = None
+        cls,
+        model: bytes,
+        *,
+        provider: Provider = "auto",
+        threads: int | None = None,
+        precision: str = "fp32",
+        gated_on: Collection[str] | None = None,
     ) -> "Session":
         """Load the ONNX graph whose bytes are `model`.
 
-        `auto` takes CUDA where there is one, then OpenVINO, then the built-in CPU provider.
-        `threads` are those that one run may use; None takes all that the container's quota allows.
+        `auto` takes CUDA where there is one, then OpenVINO, then the built-in CPU provider; of
+        them only those in `gated_on`, where that is given. `threads` are those that one run may
+        use; None takes all that the container's quota allows. `precision` bf16 is how a graph of
+        float32 is computed; int8 is in the graph itself.
 
         Raises
         ------
         ProviderUnavailable
-            `provider` names one that is not installed, or that refuses this network.
+            `provider` names one that is not installed, that refuses this network, that cannot
+            compute in this precision, or that is not in `gated_on`.
         """
         if provider not in get_args(Provider):
             raise ProviderUnavailable(
                 f"there is no provider {provider!r}; choose one of {', '.join(get_args(Provider))}"
             )
         threads = threads or available_cpus()
-        wanted = ("cuda", "openvino", "cpu") if provider == "auto" else (provider,)
         reasons, fell_back = [], False
-        for name in wanted:
+        for name in _candidates(provider, precision, gated_on):
             try:
-                return cls(_MAKERS[name](model, threads), name, fell_back=fell_back)
+                session = _MAKERS[name](model, threads, precision)
+                return cls(session, name, fell_back=fell_back)
             except (ProviderUnavailable, ort.capi.onnxruntime_pybind11_state.Fail) as error:
                 reasons.append(f"{name}: {error}")
                 fell_back = fell_back or not isinstance(error, _NotForHere)
@@ -113,6 +124,25 @@ class Session:
             self.run(blank)
 
 
+def _candidates(
+    provider: Provider, precision: str, gated_on: Collection[str] | None
+) -> tuple[str, ...]:
+    """List the providers to try, the first one first."""
+    wanted: tuple[str, ...] = ("cuda", "openvino", "cpu") if provider == "auto" else (provider,)
+    if gated_on is not None:
+        wanted = tuple(name for name in wanted if name in gated_on)
+        if not wanted:
+            raise ProviderUnavailable(
+                f"{precision} of this network passed its gate on {', '.join(gated_on)} only; "
+                "choose that --provider, or --precision fp32"
+            )
+    if precision == "bf16":
+        wanted = tuple(name for name in wanted if name == "openvino")
+        if not wanted:
+            raise ProviderUnavailable("bf16 is computed by OpenVINO alone: --provider openvino")
+    return wanted
+
+
 def _options(threads: int) -> ort.SessionOptions:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
@@ -123,11 +153,11 @@ def _options(threads: int) -> ort.SessionOptions:
     return options
 
 
-def _cpu(model: bytes, threads: int) -> ort.InferenceSession:
+def _cpu(model: bytes, threads: int, _: str) -> ort.InferenceSession:
     return ort.InferenceSession(model, _options(threads), providers=["CPUExecutionProvider"])
 
 
-def _cuda(model: bytes, threads: int) -> ort.InferenceSession:
+def _cuda(model: bytes, threads: int, _: str) -> ort.InferenceSession:
     if "CUDAExecutionProvider" not in ort.get_available_providers():
         raise _NotForHere(
             "no CUDA provider here; it comes with the package onnxruntime-gpu and an NVIDIA driver"
@@ -140,12 +170,13 @@ def _cuda(model: bytes, threads: int) -> ort.InferenceSession:
     return session
 
 
-def _openvino(model: bytes, threads: int) -> ort.InferenceSession:
+def _openvino(model: bytes, threads: int, precision: str) -> ort.InferenceSession:
     device = _openvino_cpu()
     options = _options(threads)
     # Left alone, OpenVINO computes in bfloat16 wherever the processor can, and the numbers shift: a
     # precision is chosen by the bundle's variant, never by the machine.
-    config = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": str(threads)}
+    hint = "bf16" if precision == "bf16" else "f32"
+    config = {"INFERENCE_PRECISION_HINT": hint, "INFERENCE_NUM_THREADS": str(threads)}
     options.add_provider_for_devices([device], {"load_config": json.dumps({"CPU": config})})
     return ort.InferenceSession(model, options)
 
@@ -157,14 +188,14 @@ def _openvino_cpu() -> Any:
         raise _NotForHere(
             "OpenVINO is not installed; on Linux x86-64: pip install onnxruntime-ep-openvino"
         ) from None
-    with _registered:
-        devices = _devices()
-        if not devices:
+    with _registering:
+        if _OPENVINO not in _registered:
             try:
                 ort.register_execution_provider_library(_OPENVINO, plugin.get_library_path())
             except (OSError, RuntimeError) as error:
                 raise ProviderUnavailable(f"OpenVINO does not load here: {error}") from error
-            devices = _devices()
+            _registered.add(_OPENVINO)
+    devices = _devices()
     if not devices:
         raise _NotForHere("OpenVINO is installed but offers no CPU device")
     return devices[0]
@@ -179,7 +210,7 @@ def _devices() -> list[Any]:
     ]
 
 
-_MAKERS: dict[str, Callable[[bytes, int], ort.InferenceSession]] = {
+_MAKERS: dict[str, Callable[[bytes, int, str], ort.InferenceSession]] = {
     "cuda": _cuda,
     "openvino": _openvino,
     "cpu": _cpu,

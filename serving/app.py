@@ -42,6 +42,7 @@ RESOURCES = (
     *model_list.RESOURCES,
     *health.RESOURCES,
     *metrics_page.RESOURCES,
+    *open_inference.RESOURCES,
 )
 
 _WORTH_COMPRESSING = 8192
@@ -96,7 +97,6 @@ def create_app(settings: Settings, models: Models) -> Starlette:
             *(resource.route for resource in RESOURCES),
             streams.ROUTE,
             assets.ROUTE,
-            *open_inference.ROUTES,
             Route("/", pages.home),
             Route("/docs", api_for_people),
             Route("/openapi.json", api_for_programs),

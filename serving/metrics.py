@@ -40,6 +40,12 @@ class Metrics:
             buckets=_TIMES,
             registry=registry,
         )
+        self._deprecated = Counter(
+            "endolink_deprecated_requests",
+            "Requests that used what is deprecated, by resource.",
+            ("resource",),
+            registry=registry,
+        )
         self._refusals = Counter(
             "endolink_refusals",
             "Requests that were answered with a problem, by its code.",
@@ -93,6 +99,10 @@ class Metrics:
         """Count an answer, which took `seconds`."""
         self._requests.labels(resource, str(status)).inc()
         self._seconds.labels(resource).observe(seconds)
+
+    def deprecated(self, resource: str) -> None:
+        """Count a request that uses what is to go away."""
+        self._deprecated.labels(resource).inc()
 
     def refused(self, code: str) -> None:
         """Count a problem."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import uvicorn
 from starlette.applications import Starlette
 
+from endolink.serving.connection import bounded
 from endolink.serving.logs import Format, JsonLines
 from endolink.serving.settings import Settings
 from endolink.serving.stream import MAX_FRAME_BYTES
@@ -40,6 +41,7 @@ def make_server(app: Starlette, settings: Settings, on_listening: Callable[[int]
             host=settings.host,
             port=settings.port,
             lifespan="on",
+            http=bounded(settings.connections),
             access_log=False,
             log_config=None,
             server_header=False,

@@ -58,6 +58,12 @@ class Settings(BaseSettings):
         ge=0,
         description="Frames that may wait for a free worker; one more is refused with 503.",
     )
+    connections: int = Field(
+        768,
+        ge=1,
+        description="Connections at a time, a file descriptor each; one more takes the place of "
+        "the one that has been idle longest, or is closed where none is.",
+    )
     streams: int = Field(
         64,
         ge=0,

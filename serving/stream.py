@@ -403,6 +403,12 @@ def _pictures(classifier: Classifier) -> Range:
 def _findings(classifier: Classifier) -> tuple[StreamFinding, ...]:
     points = classifier.thresholds
     return tuple(
-        StreamFinding(known.code, known.label, known.kind, points[known.code])
+        StreamFinding(
+            known.code,
+            known.label,
+            known.kind,
+            points[known.code],
+            {"en": known.label, "zh": known.label_zh},
+        )
         for known in classifier.findings
     )

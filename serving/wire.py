@@ -17,6 +17,7 @@ Everything else is a text message, one JSON object with a `type`.
 """
 
 from dataclasses import dataclass as plain_dataclass
+from dataclasses import field
 from struct import Struct
 from typing import Annotated, Any, Final, Literal, TypeVar, get_args
 
@@ -185,12 +186,13 @@ class Advice:
 
 @dataclass(frozen=True, config=_OPEN)
 class StreamFinding:
-    """A finding that the session's model knows."""
+    """A finding that the session's model knows; `labels` is what it is called, by language."""
 
     code: str
     label: str
     kind: str
     threshold: float
+    labels: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, config=_OPEN)

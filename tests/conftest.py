@@ -14,6 +14,7 @@ DEBIAN = {
     "dciodvfy": ("dicom3tools",),
     "node": ("nodejs",),
     "curl": ("curl",),
+    "chromium": ("chromium",),
 }
 
 REPOSITORY = Path(__file__).resolve().parents[1]

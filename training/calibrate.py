@@ -36,21 +36,27 @@ def operating_points(
     present: Flags,
     known: Flags,
     *,
-    specificity: float,
+    specificity: float | None = None,
+    sensitivity: float | None = None,
     measured_on: str,
 ) -> tuple[OperatingPoint, ...]:
     """Choose each finding's threshold on its probability, [N, findings].
 
-    Of all thresholds whose specificity is at least the one asked for, that of highest sensitivity,
-    of equals that of highest specificity; it lies half-way to the next frame below. Where no frame
-    shows the finding, or none lacks it, sensitivity or specificity cannot be measured and is 0.
+    Either `specificity` is given, or `sensitivity`. Of all thresholds at which it is at least as
+    high as asked for, that where the other is highest, of equals that where it is highest itself;
+    the threshold lies half-way to the next frame below. Where no frame shows the finding, or none
+    lacks it, sensitivity or specificity cannot be measured and is 0. Raises ValueError where not
+    exactly one of the two is given.
     """
+    if (specificity is None) == (sensitivity is None):
+        raise ValueError("give either specificity or sensitivity")
     return tuple(
         _point(
             code,
             chances[known[:, column], column],
             present[known[:, column], column],
             specificity=specificity,
+            sensitivity=sensitivity,
             measured_on=measured_on,
         )
         for column, code in enumerate(findings)
@@ -58,21 +64,38 @@ def operating_points(
 
 
 def _point(
-    code: str, scores: Reals, present: Flags, *, specificity: float, measured_on: str
+    code: str,
+    scores: Reals,
+    present: Flags,
+    *,
+    specificity: float | None,
+    sensitivity: float | None,
+    measured_on: str,
 ) -> OperatingPoint:
     levels = np.unique(np.concatenate([[0.0], scores, [1.0]]))
     thresholds = (levels[1:] + levels[:-1]) / 2
-    passed = scores[None, :] >= thresholds[:, None]
-    sensitive = (passed & present).sum(1) / max(present.sum(), 1)
-    specific = (~passed & ~present).sum(1) / max((~present).sum(), 1)
-    # Where not even the highest threshold is specific enough, the most specific one is taken.
-    enough = specific >= min(specificity, specific.max())
-    best = max(np.flatnonzero(enough), key=lambda index: (sensitive[index], specific[index]))
+    hits, alarms = _above(scores[present], thresholds), _above(scores[~present], thresholds)
+    sensitive = hits / max(int(present.sum()), 1)
+    specific = ((~present).sum() - alarms) / max(int((~present).sum()), 1)
+    if specificity is not None:
+        asked, held, other = specificity, specific, sensitive
+        rule = f"specificity {asked:g} or more, then highest sensitivity"
+    else:
+        asked, held, other = sensitivity or 0.0, sensitive, specific
+        rule = f"sensitivity {asked:g} or more, then highest specificity"
+    # Where no threshold gives what was asked for, the one that comes nearest is taken.
+    enough = held >= min(asked, held.max())
+    best = max(np.flatnonzero(enough), key=lambda index: (other[index], held[index]))
     return OperatingPoint(
         code=code,
         threshold=float(thresholds[best]),
-        rule=f"specificity {specificity:g} or more, then highest sensitivity",
+        rule=rule,
         sensitivity=float(sensitive[best]),
         specificity=float(specific[best]),
         measured_on=measured_on,
     )
+
+
+def _above(scores: Reals, thresholds: Reals) -> NDArray[np.intp]:
+    """Count the scores at or above each threshold."""
+    return len(scores) - np.searchsorted(np.sort(scores), thresholds, side="left")

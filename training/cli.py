@@ -1,204 +1,199 @@
-"""`endolink train` and `endolink export`.
+"""`endolink train` and `endolink average`.
 
 Nothing here imports torch until a command runs: without the training extra the commands are still
 listed, explain themselves, and say what to install.
 """
 
 import importlib
-import shlex
-import sys
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 from rich.table import Table
 
-from endolink.model.manifest import Evaluation, Figure
 from endolink.model.progress import Stages
-from endolink.training.console import CONSOLE, Data, need_extra, show
+from endolink.training.console import CONSOLE, Cache, command_line, need_extra, show
+from endolink.training.options import takes_recipe
+from endolink.training.settings import resolve
 
-Cache = Annotated[Path, typer.Option("--cache", help="Where decoded frames are kept.")]
-_CACHE = Path("~/.cache/endolink")
+_PLACE = Path("~/.cache/endolink")
 
 
+@takes_recipe
 def train(
     *,
-    data: Data,
-    out: Annotated[Path, typer.Option("--out", help="The run's folder; runs go on from it.")],
+    data: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--data", help="ADAPTER:PATH, as hyper-kvasir:PATH or folder:PATH; repeatable."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The run's folder; runs go on from it.")
+    ] = None,
     also: Annotated[
         list[str] | None,
-        typer.Option("--also", help="Data that is only learned from, as --data; rendered frames."),
+        typer.Option(
+            "--also", help="Data that is only learned from, as --data names it; repeatable."
+        ),
     ] = None,
-    folds: Annotated[int, typer.Option(min=2, help="Into how many folds the data is dealt.")] = 5,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="A TOML file of settings, or a run's config.json; options win over it."),
+    ] = None,
+    folds: Annotated[
+        int | None, typer.Option(help="Into how many folds the data is dealt.", show_default="5")
+    ] = None,
     fold: Annotated[
-        str, typer.Option(help="The fold to test on, from 0; `all` cross-validates.")
-    ] = "0",
-    split: Annotated[
-        Path | None, typer.Option(help="Train on the split in this CSV file instead.")
-    ] = None,
-    epochs: Annotated[int, typer.Option(min=1)] = 6,
-    arch: Annotated[str, typer.Option(help="A torchvision network, as resnet18.")] = "mobilenet_v2",
-    weights: Annotated[
         str | None,
-        typer.Option(help="A file of weights to start from; `imagenet` fetches torchvision's."),
+        typer.Option(help="The fold to test on, from 0; `all` cross-validates.", show_default="0"),
     ] = None,
-    stem: Annotated[
-        int, typer.Option(min=0, help="So many of the backbone's first parts are never trained.")
-    ] = 0,
-    average: Annotated[
-        float, typer.Option(help="How much of the averaged weights stays at an update.")
-    ] = 0.98,
-    size: Annotated[int, typer.Option(help="The network's input, in pixels a side.")] = 224,
-    train_size: Annotated[
-        int | None, typer.Option(help="The side to learn at; 6/7 of --size unless given.")
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="Train on the split in this CSV file instead; `official` is the data sets' own."
+        ),
     ] = None,
-    batch: Annotated[int, typer.Option(min=2)] = 32,
-    rate: Annotated[float, typer.Option(help="The head's learning rate.")] = 2e-3,
-    width: Annotated[float, typer.Option(help="Scales the channels of a MobileNet.")] = 1.0,
-    seed: Annotated[int, typer.Option(help="Of everything random but the split.")] = 0,
-    split_seed: Annotated[int, typer.Option(help="Of the split.")] = 0,
+    split_seed: Annotated[int | None, typer.Option(help="Of the split.", show_default="0")] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(help="Do it with so many seeds, from --seed on.", show_default="1"),
+    ] = None,
     specificity: Annotated[
-        float, typer.Option(help="The specificity at which operating points are chosen.")
-    ] = 0.95,
-    cache: Cache = _CACHE,
+        float | None,
+        typer.Option(
+            help="The specificity at which operating points are chosen.", show_default="0.95"
+        ),
+    ] = None,
+    cache: Cache = _PLACE,
+    **recipe: Any,
 ) -> None:
     """Fine-tune a network on labelled frames, and measure it on frames it has not seen.
 
     Near-identical frames stay on one side of the split. The command may be stopped and given
-    again: it goes on where it was.
+    again: it goes on where it was. Every value that decided the run is printed and stands in its
+    config.json.
 
     [bold]A first run, on your own folder of sub-folders named after findings[/]
 
         endolink train --data folder:my-frames --weights imagenet --out runs/first
 
-    [bold]Five-fold cross-validation on HyperKvasir[/]
+    [bold]Three seeds of a five-fold cross-validation, as a file says it[/]
 
-        endolink train --data hyper-kvasir:hyper-kvasir --fold all --out runs/cv
+        endolink train --config recipe.toml --fold all --seeds 3 --out runs/cv
+
+    [bold]On two GPUs[/]
+
+        torchrun --nproc-per-node 2 --no-python endolink train --config recipe.toml --out runs/two
 
     Then `endolink export runs/first --out bundle` makes what can be served.
     """
     need_extra()
-    run = importlib.import_module("endolink.training.run")
-    setup = importlib.import_module("endolink.training.config")
-    recipe = importlib.import_module("endolink.training.recipe").Recipe(
-        architecture=arch,
-        width=width,
-        weights=weights,
-        stem=stem,
-        average=average,
-        size=size,
-        train_size=train_size or max(32, size * 6 // 7),
-        epochs=epochs,
-        batch=batch,
-        rate=rate,
-        seed=seed,
+    settings = resolve(
+        config,
+        {
+            "data": tuple(data) if data else None,
+            "out": None if out is None else str(out),
+            "also": tuple(also) if also else None,
+            "folds": folds,
+            "fold": fold,
+            "split": split,
+            "split_seed": split_seed,
+            "seeds": seeds,
+            "specificity": specificity,
+            **recipe,
+        },
     )
-    every = fold == "all"
-    if not every and not (fold.isdigit() and int(fold) < folds):
-        raise typer.BadParameter(f"--fold is 0 to {folds - 1}, or all")
-    if every and split is not None:
-        raise typer.BadParameter("--split is one split; it cannot be cross-validated")
-    configs = [
-        setup.Config(
-            data=tuple(data),
-            also=tuple(also or ()),
-            recipe=recipe,
-            folds=folds,
-            fold=number,
-            split_seed=split_seed,
-            split=None if split is None else str(split),
-            specificity=specificity,
-            command=_command(),
-            git_commit=setup.git_commit(),
-            libraries=setup.libraries(),
-        )
-        for number in (range(folds) if every else [int(fold)])
-    ]
-    with Stages() as display:
-        material = run.gather(data, recipe, cache, display, also or ())
-        if every:
-            summary = run.cross_validate(configs, material, out, display)
-        else:
-            evaluation = run.train(configs[0], material, out, display)
-    if every:
-        _show_folds(summary)
-    else:
-        show(evaluation)
+    distributed = importlib.import_module("endolink.training.distributed")
+    run = importlib.import_module("endolink.training.run")
+    series = importlib.import_module("endolink.training.series")
+    configure = importlib.import_module("endolink.training.config").configure
+    place = Path(settings.out)
+    members = series.members(settings, configure(command_line()))
+    with distributed.joined():
+        leads = distributed.leads()
+        with Stages(Console(stderr=True, quiet=not leads)) as display:
+            for line in settings.lines():
+                display.say(line)
+            with distributed.leader_first():
+                material = run.gather(settings.data, settings.recipe, cache, display, settings.also)
+            if len(members) == 1:
+                evaluation = run.train(members[0].config, material, place, display)
+            else:
+                summary = series.train_all(members, material, place, display)
+                evaluation = series.read_pooled(place)
+    if not leads:
+        return
+    if len(members) > 1:
+        _show_fits(summary)
+    show(evaluation)
+    if settings.seeds > 1:
+        _show_seeds(summary)
 
 
-def export(
-    run: Annotated[Path, typer.Argument(help="The folder of a finished run.")],
+def average(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of finished runs on one split.")],
     *,
-    out: Annotated[Path, typer.Option("--out", help="The bundle's folder.")],
-    name: Annotated[str, typer.Option(help="What the model is called.")] = "model",
-    version: Annotated[str, typer.Option(help="Its version, as 1.0.0.")] = "1.0.0",
-    licence: Annotated[str, typer.Option(help="The weights' licence.")] = "Apache-2.0",
+    out: Annotated[Path, typer.Option("--out", help="The averaged run's folder.")],
     data: Annotated[
         list[str] | None,
-        typer.Option("--data", help="Where the run's data lies now, if it has moved."),
+        typer.Option("--data", help="Where the runs' data lies now, if it has moved."),
     ] = None,
-    also: Annotated[
-        list[str] | None,
-        typer.Option("--also", help="Where what was only learned from lies now, if it has moved."),
-    ] = None,
-    cross_validation: Annotated[
-        Path | None, typer.Option(help="A run of --fold all, whose figures go into the card.")
-    ] = None,
-    cache: Cache = _CACHE,
+    cache: Cache = _PLACE,
 ) -> None:
-    """Export a run's best network as a bundle that `endolink serve` and `score` can open.
+    """Average the weights of runs that differ by their seed: one network, no dearer than one.
 
-    The ONNX graph must give torch's logits on real frames, or nothing is written. The bundle
-    carries its calibration, its figures, where it comes from, and a model card.
+    The runs join the mean one by one, the best first; one stays only where the validation frames
+    are then judged no worse. What batch normalisation needs is measured anew. The result is a run
+    like any other.
 
-        endolink export runs/first --out bundle --name my-model --version 0.1.0
+        endolink train --config recipe.toml --seeds 3 --out runs/three
+
+        endolink average runs/three/seed-* --out runs/mean
+
+        endolink export runs/mean --out bundle
     """
     need_extra()
-    runs = importlib.import_module("endolink.training.run")
-    config = importlib.import_module("endolink.training.config").read_config(run)
+    run = importlib.import_module("endolink.training.run")
+    averaging = importlib.import_module("endolink.training.average")
+    config = importlib.import_module("endolink.training.config").read_config(runs[0])
     with Stages() as display:
-        material = runs.gather(
-            data or config.data, config.recipe, cache, display, also or config.also
-        )
-        made = runs.finish(
-            run,
-            material,
-            out,
-            display,
-            name=name,
-            version=version,
-            licence=licence,
-            command=_command(),
-            cross_validation=cross_validation,
-        )
-    CONSOLE.print(f"{out}: {made.manifest.name} {made.manifest.version}, {made.digest}")
-
-
-def _command() -> str:
-    """Give the command as it was typed, with absolute paths cut to their last part."""
-    return shlex.join(["endolink", *(_without_place(word) for word in sys.argv[1:])])
-
-
-def _without_place(word: str) -> str:
-    start = max(word.rfind(":/"), word.rfind("=/")) + 1
-    path = PurePath(word[start:])
-    return word[:start] + path.name if path.is_absolute() else word
-
-
-def _show_folds(summary: dict[str, Any]) -> None:
-    table = Table(title="Cross-validation")
-    for column in ("fold", "macro-F1", "MCC"):
+        material = run.gather(data or config.data, config.recipe, cache, display, config.also)
+        averaged = averaging.average(runs, material, out, display, command=command_line())
+    table = Table(title="Validation loss")
+    for column in ("run", "alone", "with those kept", ""):
         table.add_column(column)
-    for number, fold in enumerate(summary["folds"]):
-        table.add_row(str(number), f"{fold['macro-f1']:.3f}", f"{fold['mcc']:.3f}")
-    over = summary["over_folds"]
-    table.add_row(
-        "mean ± std",
-        *(f"{over[name]['mean']:.3f} ± {over[name]['std']:.3f}" for name in ("macro-f1", "mcc")),
-    )
+    for item in averaged.ingredients:
+        kept = "kept" if item.kept else "left out"
+        table.add_row(item.run, f"{item.alone:.4f}", f"{item.together:.4f}", kept)
     CONSOLE.print(table)
-    show(Evaluation(**_evaluation(summary["pooled"])))
+    CONSOLE.print(str(averaged), highlight=False)
+    show(run.read_metrics(out))
 
 
-def _evaluation(stored: dict[str, Any]) -> dict[str, Any]:
-    return {**stored, "figures": tuple(Figure(**figure) for figure in stored["figures"])}
+def _show_fits(summary: dict[str, Any]) -> None:
+    table = Table(title="Each fit, on its own held-out frames")
+    for column in ("seed", "fold", "macro-F1", "MCC"):
+        table.add_column(column)
+    for fit in summary["fits"]:
+        table.add_row(
+            str(fit["seed"]), str(fit["fold"]), f"{fit['macro-f1']:.3f}", f"{fit['mcc']:.3f}"
+        )
+    over = summary["over_fits"]
+    table.add_row("mean ± std", "", *(_mean_std(over[name]) for name in ("macro-f1", "mcc")))
+    CONSOLE.print(table)
+
+
+def _show_seeds(summary: dict[str, Any]) -> None:
+    table = Table(title="Over the seeds: what a figure owes to chance")
+    for column in ("finding", "figure", "mean ± std", "least", "most"):
+        table.add_column(column)
+    for figure in summary["over_seeds"]:
+        least, most = f"{figure['least']:.3f}", f"{figure['most']:.3f}"
+        table.add_row(figure["finding"] or "all", figure["name"], _mean_std(figure), least, most)
+    CONSOLE.print(table)
+
+
+def _mean_std(spread: dict[str, Any]) -> str:
+    return f"{spread['mean']:.3f} ± {spread['std']:.3f}"

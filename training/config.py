@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +13,7 @@ from pydantic.dataclasses import dataclass
 
 from endolink.model.errors import TrainingRefused
 from endolink.training.recipe import Recipe
+from endolink.training.settings import Settings
 
 CONFIG = "config.json"
 _LIBRARIES = ("torch", "torchvision", "onnx", "onnxruntime", "numpy", "pillow", "scikit-learn")
@@ -21,7 +23,8 @@ _LIBRARIES = ("torch", "torchvision", "onnx", "onnxruntime", "numpy", "pillow", 
 class Config:
     """What decided a run. `data` and `split` are as they were typed; `command` is without paths.
 
-    `also` are the data sets that are only learned from.
+    `also` are the data sets that are only learned from; `averaged` are the seeds of
+    the runs whose weights this one's network is the mean of, if it is.
     """
 
     data: tuple[str, ...]
@@ -35,6 +38,12 @@ class Config:
     git_commit: str | None
     libraries: dict[str, str]
     also: tuple[str, ...] = ()
+    averaged: tuple[Annotated[int, Field(ge=0)], ...] = ()
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Every seed that the network goes back to."""
+        return self.averaged or (self.recipe.seed,)
 
     @property
     def decisive(self) -> "Config":
@@ -43,6 +52,28 @@ class Config:
 
 
 _CONFIG = TypeAdapter(Config)
+
+
+def configure(command: str) -> Callable[[Settings, int, int], Config]:
+    """Give what makes a run's config out of what was asked for, a seed and a fold."""
+    commit, versions = git_commit(), libraries()
+
+    def made(settings: Settings, seed: int, fold: int) -> Config:
+        return Config(
+            data=settings.data,
+            also=settings.also,
+            recipe=replace(settings.recipe, seed=seed),
+            folds=settings.folds,
+            fold=fold,
+            split_seed=settings.split_seed,
+            split=settings.split,
+            specificity=settings.specificity,
+            command=command,
+            git_commit=commit,
+            libraries=versions,
+        )
+
+    return made
 
 
 def read_config(run: Path) -> Config:

@@ -1,6 +1,9 @@
 """What the training commands share: their options, tables of figures, and the extra they need."""
 
 import importlib.util
+import shlex
+import sys
+from pathlib import Path, PurePath
 from typing import Annotated
 
 import typer
@@ -17,6 +20,8 @@ Data = Annotated[
     typer.Option("--data", help="ADAPTER:PATH, as hyper-kvasir:PATH or folder:PATH; repeatable."),
 ]
 
+Cache = Annotated[Path, typer.Option("--cache", help="Where decoded frames are kept.")]
+
 _EXTRA = ("torch", "torchvision", "sklearn", "onnxscript", "tensorboard")
 
 
@@ -25,6 +30,17 @@ def need_extra() -> None:
     missing = [name for name in _EXTRA if importlib.util.find_spec(name) is None]
     if missing:
         raise ExtraMissing(f"training needs {', '.join(missing)}: pip install 'endolink[training]'")
+
+
+def command_line() -> str:
+    """Give the command as it was typed, with absolute paths cut to their last part."""
+    return shlex.join(["endolink", *(_without_place(word) for word in sys.argv[1:])])
+
+
+def _without_place(word: str) -> str:
+    start = max(word.rfind(":/"), word.rfind("=/")) + 1
+    path = PurePath(word[start:])
+    return word[:start] + path.name if path.is_absolute() else word
 
 
 def show(evaluation: Evaluation) -> None:

@@ -39,8 +39,8 @@ LARGEST_DIFFERENCE = 1e-3
 MOST_BYTES = 15_000_000
 PARITY_BATCH = 8
 SELF_TEST_SEED = 7
-# One validation frame in a hundred is called unfamiliar.
-UNFAMILIAR = 0.01
+# This share of the validation frames is called familiar: the true-accept rate.
+ACCEPTED = 0.95
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ def export(
         gated_on=gated_on,
         temperature=warmth,
         operating_points=points,
-        familiarity=FamiliarityRule(described["familiarity.npz"], UNFAMILIAR),
+        familiarity=FamiliarityRule(described["familiarity.npz"], round(1 - ACCEPTED, 6)),
         self_test=SelfTest(SELF_TEST_SEED, answer, LARGEST_DIFFERENCE),
     )
     reference = reference_figures(squares, findings, chances)

@@ -1,6 +1,6 @@
 """What a network learns from and is judged on: labelled squares, and how an epoch draws them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,13 +53,12 @@ class Frames:
 
     def take(self, positions: NDArray[np.intp]) -> "Frames":
         """Give some of the frames, by their positions in these."""
-        return Frames(
-            self.squares,
-            self.rows[positions],
-            self.present[positions],
-            self.known[positions],
-            self.groups[positions],
-            self.drawings,
+        return replace(
+            self,
+            rows=self.rows[positions],
+            present=self.present[positions],
+            known=self.known[positions],
+            groups=self.groups[positions],
         )
 
     def draw(self, burst: int, rng: np.random.Generator, sampling: float = 0.0) -> NDArray[np.intp]:

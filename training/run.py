@@ -10,7 +10,6 @@ runs/first/
     metrics.json      the figures of those verdicts
 """
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,19 +21,20 @@ from pydantic import TypeAdapter
 from endolink.model.bundle import Bundle
 from endolink.model.classifier import Classifier
 from endolink.model.errors import TrainingRefused
-from endolink.model.manifest import Evaluation, Figure, Provenance, Source, ValidatedInput
+from endolink.model.manifest import Evaluation, Provenance, Source, ValidatedInput
 from endolink.model.similarity import groups as scenes
-from endolink.training import cache, outlines
+from endolink.training import cache, distributed, outlines
 from endolink.training.checkpoint import CHECKPOINT, load
 from endolink.training.config import Config, claim, read_config
 from endolink.training.datasets import DataSet, Part, Sample, open_data
 from endolink.training.datasets.samples import targets, union
-from endolink.training.evaluate import Scored, read_table, score, validated_input, write_table
+from endolink.training.evaluate import Scored, score, validated_input, write_table
 from endolink.training.export import Papers, export
 from endolink.training.fit import Epoch, fit
 from endolink.training.frames import Drawings, Frames
 from endolink.training.groups import merge_groups
 from endolink.training.metrics import Judged, figures
+from endolink.training.official import split_official
 from endolink.training.recipe import Recipe
 from endolink.training.splits import Row, Split, read_split, split_fold
 
@@ -45,8 +45,8 @@ DISCLAIMER = (
     "Not a diagnosis and not a medical device: the assistant points, the clinician decides."
 )
 _WORKING = "0.0.0+working"
-_POOLED = "{} folds of cross-validation, pooled: as many networks trained alike, each on its fold"
-
+OFFICIAL = "official"
+"""What `Config.split` says for the data sets' own splits."""
 
 _EVALUATION = TypeAdapter(Evaluation)
 _HISTORY = TypeAdapter(tuple[Epoch, ...])
@@ -142,13 +142,15 @@ def train(config: Config, material: Material, folder: Path, display: Display) ->
     SplitLeak, DataError, ExportRefused
         As the steps say.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    claim(folder, config)
+    with distributed.leader_first():
+        folder.mkdir(parents=True, exist_ok=True)
+        claim(folder, config)
     if (folder / METRICS).is_file():
         display.say(f"{folder} is finished already")
         return read_metrics(folder)
     split = _split(config, material)
-    split.write(folder / SPLIT)
+    if distributed.leads():
+        split.write(folder / SPLIT)
     counts = ", ".join(f"{count:,} {part}" for part, count in split.counts().items())
     display.say(f"split: {counts}")
     if warning := split.warning:
@@ -176,48 +178,21 @@ def train(config: Config, material: Material, folder: Path, display: Display) ->
         progress=progress,
         finished=lambda epoch: display.say(_line(epoch)),
     )
-    (folder / HISTORY).write_bytes(_HISTORY.dump_json(fitted.history, indent=2) + b"\n")
-    display.say(f"best is epoch {fitted.best_epoch + 1}; export")
+    if distributed.leads():
+        (folder / HISTORY).write_bytes(_HISTORY.dump_json(fitted.history, indent=2) + b"\n")
+        display.say(f"best is epoch {fitted.best_epoch + 1}; export")
+        conclude(folder, material, split, display)
+    distributed.wait()
+    return read_metrics(folder)
+
+
+def conclude(folder: Path, material: Material, split: Split, display: Display) -> None:
+    """Export the network of the run in `folder`, and measure it on the held-out frames."""
     bundle = make_bundle(folder, material, folder / BUNDLE, name="working", version=_WORKING)
     scored = score_part(bundle, material, split, "test", display)
     write_table(scored, folder / HELD_OUT)
-    evaluation = measure(scored.judged(), f"test part of {_rule(config)}")
+    evaluation = measure(scored.judged(), f"test part of {_rule(read_config(folder))}")
     (folder / METRICS).write_bytes(_EVALUATION.dump_json(evaluation, indent=2) + b"\n")
-    return evaluation
-
-
-def cross_validate(
-    configs: Sequence[Config], material: Material, folder: Path, display: Display
-) -> dict[str, Any]:
-    """Train and test on every fold; what is finished in `folder` is not done again.
-
-    Gives, and writes as metrics.json, each fold's macro-F1 and MCC, their mean and standard
-    deviation, and the figures of all folds' verdicts pooled.
-    """
-    folds = []
-    for config in configs:
-        display.say(f"fold {config.fold + 1} of {config.folds}")
-        evaluation = train(config, material, folder / f"fold-{config.fold}", display)
-        folds.append({name: _figure(evaluation, name) for name in ("macro-f1", "mcc")})
-    tables = [
-        read_table(folder / f"fold-{config.fold}" / HELD_OUT, material.samples)
-        for config in configs
-    ]
-    pooled = measure(_pool(tables), _POOLED.format(len(configs)))
-    spread = {
-        name: {
-            "mean": float(np.mean([fold[name] for fold in folds])),
-            "std": float(np.std([fold[name] for fold in folds], ddof=1)),
-        }
-        for name in folds[0]
-    }
-    summary = {
-        "folds": folds,
-        "over_folds": spread,
-        "pooled": _EVALUATION.dump_python(pooled, mode="json"),
-    }
-    (folder / METRICS).write_text(json.dumps(summary, indent=2) + "\n")
-    return summary
 
 
 def make_bundle(
@@ -256,7 +231,7 @@ def make_bundle(
                 for item in material.data
             ),
             split_rule=_rule(config),
-            seeds=(recipe.seed,),
+            seeds=config.seeds,
             command="\n".join(filter(None, [config.command, command])),
             git_commit=config.git_commit,
             libraries=config.libraries,
@@ -288,12 +263,13 @@ def finish(
     version: str,
     licence: str,
     command: str,
-    cross_validation: Path | None = None,
+    further: Sequence[Evaluation] = (),
 ) -> Bundle:
-    """Make the bundle that is given away: with its figures, and the poorest input that passed."""
-    evaluation = [read_metrics(run)]
-    if cross_validation is not None:
-        evaluation.append(_pooled(cross_validation))
+    """Make the bundle that is given away: with its figures, and the poorest input that passed.
+
+    `further` figures, as those of a cross-validation, stand beside the run's own.
+    """
+    evaluation = [read_metrics(run), *further]
     split = read_split(run / SPLIT, material.samples)
     display.say("stress the held-out frames: size and compression")
     bundle = Bundle.open(run / BUNDLE)
@@ -347,24 +323,26 @@ def read_metrics(run: Path) -> Evaluation:
 
 
 def _split(config: Config, material: Material) -> Split:
-    if config.split is not None:
-        return read_split(Path(config.split), material.samples, material.groups)
-    judged = material.judged
-    split = split_fold(
-        material.samples[:judged],
-        material.groups[:judged],
-        count=config.folds,
-        fold=config.fold,
-        seed=config.split_seed,
-    )
+    if config.split not in {None, OFFICIAL}:
+        return read_split(Path(str(config.split)), material.samples, material.groups)
+    count = material.judged
+    samples, groups = material.samples[:count], material.groups[:count]
+    if config.split == OFFICIAL:
+        split = split_official(samples, groups, fold=config.fold, seed=config.split_seed)
+    else:
+        split = split_fold(
+            samples, groups, count=config.folds, fold=config.fold, seed=config.split_seed
+        )
     learned = tuple(
         Row(sample.file, sample.label, group, "train")
-        for sample, group in zip(material.samples[judged:], material.groups[judged:], strict=True)
+        for sample, group in zip(material.samples[count:], material.groups[count:], strict=True)
     )
-    return Split(split.rows + learned)
+    return replace(split, rows=split.rows + learned)
 
 
 def _rule(config: Config) -> str:
+    if config.split == OFFICIAL:
+        return "the data sets' own split, which may separate twins"
     if config.split is not None:
         return "a split that was given"
     return (
@@ -378,26 +356,3 @@ def _line(epoch: Epoch) -> str:
         f"epoch {epoch.epoch + 1}: loss {epoch.loss:.3f}, validation {epoch.validation_loss:.3f}, "
         f"macro-F1 {epoch.macro_f1:.3f}, MCC {epoch.mcc:.3f}, {epoch.seconds:.0f} s"
     )
-
-
-def _figure(evaluation: Evaluation, name: str) -> float:
-    found: list[Figure] = [figure for figure in evaluation.figures if figure.name == name]
-    return found[0].value if found else float("nan")
-
-
-def _pool(tables: Sequence[Judged]) -> Judged:
-    return Judged(
-        tables[0].findings,
-        present=np.concatenate([table.present for table in tables]),
-        known=np.concatenate([table.known for table in tables]),
-        probabilities=np.concatenate([table.probabilities for table in tables]),
-        called=np.concatenate([table.called for table in tables]),
-        groups=tuple(group for table in tables for group in table.groups),
-    )
-
-
-def _pooled(folder: Path) -> Evaluation:
-    try:
-        return _EVALUATION.validate_python(json.loads((folder / METRICS).read_bytes())["pooled"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TrainingRefused(f"{folder} is not a finished cross-validation") from error

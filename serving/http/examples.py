@@ -18,6 +18,15 @@ MODELS = (f"curl -sS '{BASE}/v1/models'",)
 HEALTHZ = (f"curl -sS '{BASE}/healthz'",)
 READYZ = (f"curl -sS '{BASE}/readyz'",)
 
+SERVER = (f"curl -sS '{BASE}/v2'",)
+LIVE = (f"curl -sS '{BASE}/v2/health/live'",)
+READY = (f"curl -sS '{BASE}/v2/health/ready'",)
+# "/MODEL" stands for a model's path.
+MODEL = (f"curl -sS '{BASE}/MODEL'",)
+_BEFORE = '{"inputs":[{"name":"image","datatype":"BYTES","shape":[1],"data":["'
+_BODY = f"{{ printf '{_BEFORE}'; base64 < frame.jpg | tr -d '\\n'; printf '\"]}}]}}'; }}"
+INFER = (f"{_BODY} | curl -sS --data-binary @- '{BASE}/MODEL'",)
+
 VERDICT: dict[str, Any] = {
     "request_id": "01K9VJ6Z3M6T0W2QH4XN8B5RDE",
     "model": {

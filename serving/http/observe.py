@@ -6,6 +6,7 @@ from time import perf_counter
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from endolink.serving.http.deprecation import of as deprecation_of
 from endolink.serving.logs import log
 from endolink.serving.service import Service
 
@@ -34,6 +35,8 @@ class Observe:
                 stages = headers.get("server-timing")
                 total = f"total;dur={took * 1000:.1f}"
                 headers["server-timing"] = f"{stages}, {total}" if stages else total
+                if (deprecation := deprecation_of(scope)) is not None:
+                    headers.update(deprecation.headers)
                 _count(scope, message["status"], took)
             await send(message)
 
@@ -45,6 +48,8 @@ def _count(scope: Scope, status: int, seconds: float) -> None:
     endpoint = scope.get("endpoint")
     resource = getattr(endpoint, "__name__", _UNKNOWN)
     service.metrics.answered(resource, status, seconds)
+    if deprecation_of(scope) is not None:
+        service.metrics.deprecated(resource)
     log(
         logger,
         logging.DEBUG,

@@ -8,6 +8,7 @@ one input: `image`, BYTES [N], encoded images (base64 in JSON), or `pixels`, RGB
 import asyncio
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
@@ -15,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from endolink import __version__
 from endolink.model.classifier import Classifier
@@ -28,8 +28,9 @@ from endolink.model.errors import (
 )
 from endolink.model.frame import Frame, Limits
 from endolink.model.verdict import VERDICT_JSON, Verdict
-from endolink.serving.http import body, tensors
-from endolink.serving.http.resource import client_of, service_of, while_connected
+from endolink.serving.http import body, examples, tensors
+from endolink.serving.http import open_inference_schema as schema
+from endolink.serving.http.resource import Resource, client_of, service_of, while_connected
 from endolink.serving.road import walk
 from endolink.serving.scheduler import Turn
 
@@ -46,27 +47,40 @@ def _model(request: Request) -> Classifier:
     return service_of(request).models.get(path["model"], path.get("version"))
 
 
-async def server(_request: Request) -> Response:
-    return JSONResponse(_SERVER)
+async def server_metadata(_request: Request) -> Response:
+    """Say what this server is, as the Open Inference Protocol asks."""
+    return _answer_json(_SERVER)
 
 
-async def live(_request: Request) -> Response:
-    return JSONResponse({"live": True})
+async def server_live(_request: Request) -> Response:
+    """Say that the process answers, as the Open Inference Protocol asks."""
+    return _answer_json({"live": True})
 
 
-async def ready(request: Request) -> Response:
-    if service_of(request).scheduler.draining:
-        raise ShuttingDown("The service finishes what it has and takes no more frames.")
-    return JSONResponse({"ready": True})
+async def server_ready(request: Request) -> Response:
+    """Say that frames are taken; 503 while the service shuts down. `/readyz` says more."""
+    _take_frames(request)
+    return _answer_json({"ready": True})
 
 
 async def model_ready(request: Request) -> Response:
+    """Say that the model is loaded and warm, and frames are taken."""
     identity = _model(request).identity
-    await ready(request)
-    return JSONResponse({"name": identity.name, "version": identity.version, "ready": True})
+    _take_frames(request)
+    return _answer_json({"name": identity.name, "version": identity.version, "ready": True})
 
 
-async def metadata(request: Request) -> Response:
+def _take_frames(request: Request) -> None:
+    if not service_of(request).health.ready:
+        raise ShuttingDown("The service finishes what it has and takes no more frames.")
+
+
+def _answer_json(answer: dict[str, Any]) -> Response:
+    return JSONResponse(answer, headers={"Cache-Control": "no-store"})
+
+
+async def model_metadata(request: Request) -> Response:
+    """Describe a model's inputs and outputs; `parameters.findings` names the outputs' columns."""
     classifier = _model(request)
     identity, models = classifier.identity, service_of(request).models
     findings = [finding.code for finding in classifier.findings]
@@ -78,7 +92,7 @@ async def metadata(request: Request) -> Response:
         "usable": ("BOOL", [-1]),
         "verdict": ("BYTES", [-1]),
     }
-    return JSONResponse(
+    return _answer_json(
         {
             "name": identity.name,
             "versions": [
@@ -96,7 +110,11 @@ async def metadata(request: Request) -> Response:
 
 
 async def infer(request: Request) -> Response:
-    """Judge N frames; `parameters.timeout`, in microseconds, is for how long that is of use."""
+    """Judge frames by the Open Inference Protocol, with JSON or the binary tensor extension.
+
+    `parameters.timeout`, in microseconds, is for how long that is of use. Outputs: `probability`
+    and `present` [N, findings], `familiarity`, `familiar`, `usable` and `verdict` [N].
+    """
     arrived = perf_counter()
     service = service_of(request)
     settings, scheduler = service.settings, service.scheduler
@@ -207,16 +225,65 @@ def _answer(
     return Response(content, media_type="application/octet-stream", headers=headers)
 
 
-def _of_model(end: str, answer: Any, method: str) -> list[Route]:
-    named, numbered = "/v2/models/{model}", "/v2/models/{model}/versions/{version}"
-    return [Route(path + end, answer, methods=[method]) for path in (named, numbered)]
+def _of_model(end: str, summary: str, resource: Resource) -> list[Resource]:
+    """Serve what is said of a model below its active version's path and below each version's."""
+    return [
+        replace(
+            resource,
+            path=path + end,
+            summary=summary,
+            commands=tuple(command.replace("/MODEL", shown + end) for command in resource.commands),
+        )
+        for path, shown in (
+            ("/v2/models/{model}", "/v2/models/colonoscopy"),
+            ("/v2/models/{model}/versions/{version}", "/v2/models/colonoscopy/versions/1.0.0"),
+        )
+    ]
 
 
-ROUTES = (
-    *_of_model("/infer", infer, "POST"),
-    Route("/v2", server, methods=["GET"]),
-    Route("/v2/health/live", live, methods=["GET"]),
-    Route("/v2/health/ready", ready, methods=["GET"]),
-    *_of_model("/ready", model_ready, "GET"),
-    *_of_model("", metadata, "GET"),
+RESOURCES = (
+    *_of_model(
+        "/infer",
+        "Judge frames",
+        Resource(
+            "POST",
+            "",
+            "",
+            infer,
+            schema.InferAnswer,
+            examples.INFER,
+            body=schema.REQUEST_BODY,
+            body_model=tensors.InferRequest,
+            also=("application/octet-stream",),
+        ),
+    ),
+    Resource(
+        "GET",
+        "/v2",
+        "What server is this?",
+        server_metadata,
+        schema.InferenceServer,
+        examples.SERVER,
+    ),
+    Resource(
+        "GET", "/v2/health/live", "Is it alive?", server_live, schema.ServerLive, examples.LIVE
+    ),
+    Resource(
+        "GET",
+        "/v2/health/ready",
+        "Does it take frames?",
+        server_ready,
+        schema.ServerReady,
+        examples.READY,
+    ),
+    *_of_model(
+        "/ready",
+        "Does the model answer?",
+        Resource("GET", "", "", model_ready, schema.ModelReady, examples.MODEL),
+    ),
+    *_of_model(
+        "",
+        "What goes in, what comes out",
+        Resource("GET", "", "", model_metadata, schema.InferenceModel, examples.MODEL),
+    ),
 )

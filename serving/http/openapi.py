@@ -1,9 +1,11 @@
 """`/openapi.json`: the resources described for programs (OpenAPI 3.1)."""
 
+import copy
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import TypeAdapter
 
 from endolink import __version__
 from endolink.serving.http import problems
@@ -22,14 +24,27 @@ def describe(resources: Iterable[Resource]) -> dict[str, Any]:
         resource.answer.__name__: TypeAdapter(resource.schema) for resource in resources
     }
     adapters["problem"] = TypeAdapter(problems.Problem)
+    bodies: dict[str, TypeAdapter[Any]] = {
+        resource.answer.__name__: TypeAdapter(resource.body_model)
+        for resource in resources
+        if resource.body_model
+    }
     references, definitions = TypeAdapter.json_schemas(
-        [(name, "serialization", adapter) for name, adapter in adapters.items()],
+        [
+            *((name, "serialization", adapter) for name, adapter in adapters.items()),
+            *((name, "validation", adapter) for name, adapter in bodies.items()),
+        ],
         ref_template="#/components/schemas/{model}",
     )
     paths: dict[str, dict[str, Any]] = {}
     for resource in resources:
-        schema = references[resource.answer.__name__, "serialization"]
-        paths.setdefault(resource.path, {})[resource.method.lower()] = _operation(resource, schema)
+        name = resource.answer.__name__
+        operation = _operation(resource, references[name, "serialization"])
+        if resource.body_model:
+            operation["requestBody"]["content"]["application/json"] = {
+                "schema": references[name, "validation"]
+            }
+        paths.setdefault(resource.path, {})[resource.method.lower()] = operation
     return {
         "openapi": "3.1.0",
         "info": {"title": "EndoLink", "version": __version__, "description": DESCRIPTION},
@@ -45,10 +60,13 @@ def _operation(resource: Resource, schema: Any) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "summary": resource.summary,
         "description": resource.description,
-        "operationId": resource.answer.__name__,
+        "operationId": resource.operation,
         "x-codeSamples": [{"lang": "shell", "source": command} for command in resource.commands],
         "responses": {
-            "200": {"description": "Answered.", "content": {resource.media_type: answer}},
+            "200": {
+                "description": "Answered.",
+                "content": {resource.media_type: answer} | {kind: {} for kind in resource.also},
+            },
             "default": {
                 "description": "A problem, with a stable code.",
                 "content": {
@@ -57,14 +75,38 @@ def _operation(resource: Resource, schema: Any) -> dict[str, Any]:
             },
         },
     }
-    if resource.query:
-        operation["parameters"] = list(_parameters(resource.query))
+    parameters = [*_of_path(resource.path), *_of_query(resource)]
+    if parameters:
+        operation["parameters"] = parameters
     if resource.body:
-        operation["requestBody"] = resource.body
+        operation["requestBody"] = copy.deepcopy(dict(resource.body))
+    if resource.deprecated:
+        operation["deprecated"] = True
     return operation
 
 
-def _parameters(query: type[BaseModel]) -> Iterator[dict[str, Any]]:
-    for name, schema in query.model_json_schema()["properties"].items():
-        description = schema.pop("description")
-        yield {"name": name, "in": "query", "description": description, "schema": schema}
+_NAMES = {
+    "model": "A model's name; `/v1/models` lists them.",
+    "version": "Its version.",
+}
+
+
+def _of_path(path: str) -> Iterator[dict[str, Any]]:
+    for name in re.findall(r"{(\w+)}", path):
+        yield {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "description": _NAMES[name],
+            "schema": {"type": "string"},
+        }
+
+
+def _of_query(resource: Resource) -> Iterator[dict[str, Any]]:
+    options = resource.query.model_json_schema()["properties"] if resource.query else {}
+    for name, schema in options.items():
+        parameter = {"name": name, "in": "query", "description": schema.pop("description")}
+        if (deprecation := resource.deprecated_options.get(name)) is not None:
+            parameter["description"] += f" {deprecation.notice}"
+            parameter["deprecated"] = True
+        yield parameter | {"schema": schema}

@@ -1,4 +1,4 @@
-"""The pages for people: `/` and `/docs`. They load nothing from anywhere, and run no script."""
+"""The pages for people: the viewer at `/`, and `/docs`, which loads nothing and runs nothing."""
 
 import base64
 import hashlib
@@ -8,12 +8,9 @@ from html import escape
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, Response
 
-from endolink.model.classifier import Classifier
-from endolink.model.findings import finding
-from endolink.serving.http import problems
-from endolink.serving.http.resource import service_of
+from endolink.serving.http import assets, problems
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1c2b33; --soft: #5c6f78; --line: #d5dee2;
@@ -56,31 +53,28 @@ def _page(title: str, body: str) -> HTMLResponse:
     )
 
 
-async def home(request: Request) -> HTMLResponse:
-    """Say what this is, how it is, and where to go on."""
-    service = service_of(request)
-    state = "shutting down" if service.scheduler.draining else "ready"
-    models = "".join(
-        f"<tr><td>{escape(model.identity.name)} {escape(model.identity.version)}</td>"
-        f"<td>{escape(_points_at(model))}</td>"
-        f"<td>{escape(model.identity.provider)}, {escape(model.identity.precision)}</td></tr>"
-        for model in service.models
-    )
-    return _page(
-        "EndoLink",
-        "<h1>EndoLink</h1>"
-        "<p>An endoscopy assistant. It points at what may be a finding; the clinician decides.</p>"
-        f"<h2>This service is {state}</h2>"
-        f"<table><tr><th>Model</th><th>Points at</th><th>Computed by</th></tr>{models}</table>"
-        '<h2>Use it</h2><p><a href="/docs">How to ask for a verdict</a>, with commands to paste. '
-        '<a href="/openapi.json">The same for programs</a> (OpenAPI). '
-        '<a href="/v1/models">The models in full</a>.</p>'
-        '<p class="soft">What it says is not a diagnosis. Nothing that is sent is kept.</p>',
-    )
+# The viewer loads its own files, and talks to its own service, and does neither with anybody else.
+# `blob:` are pictures and recordings that the user chose, on their way to the screen.
+_VIEWER_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self'; worker-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Permissions-Policy": "camera=(self), display-capture=(self), fullscreen=(self), "
+    "microphone=(), geolocation=()",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-cache",
+}
+_VIEWER, _VIEWER_ETAG = assets.page()
 
 
-def _points_at(model: Classifier) -> str:
-    return ", ".join(finding(code).label for code in model.bundle.manifest.findings)
+async def home(request: Request) -> Response:
+    """Give the viewer."""
+    headers = {**_VIEWER_HEADERS, "ETag": _VIEWER_ETAG}
+    if request.headers.get("if-none-match") == _VIEWER_ETAG:
+        return Response(status_code=304, headers=headers)
+    return HTMLResponse(_VIEWER, headers=headers)
 
 
 def docs(api: dict[str, Any]) -> HTMLResponse:
@@ -119,7 +113,7 @@ def _operation(heading: str, operation: dict[str, Any]) -> Iterator[str]:
         yield "</table>"
     for sample in operation["x-codeSamples"]:
         yield f"<pre>{escape(sample['source'])}</pre>"
-    (answer,) = operation["responses"]["200"]["content"].values()
+    answer, *_ = operation["responses"]["200"]["content"].values()
     if example := answer.get("example"):
         yield "<h3>Answer</h3>"
         yield f"<pre>{escape(json.dumps(example, indent=2, ensure_ascii=False))}</pre>"

@@ -93,7 +93,13 @@ def catalogue() -> Iterator[tuple[str, str, int]]:
     for family in (errors.FrameError, errors.RequestError):
         for error in family.__subclasses__():
             yield error.code, error.title, status_of(error)
-    for status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
+    for status in (
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.METHOD_NOT_ALLOWED,
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.REQUEST_TIMEOUT,
+        HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    ):
         yield _code_of(status), status.phrase, status
     yield "internal", _INTERNAL_TITLE, 500
 
@@ -136,6 +142,11 @@ def _answer(
         response.headers["Retry-After"] = str(max(1, math.ceil(retry_after)))
     log(logger, logging.INFO, "refused", request=name, status=status, code=code)
     return response
+
+
+def of_status(status: HTTPStatus, detail: str) -> Response:
+    """Answer a request that did not come as far as a resource."""
+    return _answer(status, _code_of(status), status.phrase, detail)
 
 
 async def _endolink_error(request: Request, error: Exception) -> Response:

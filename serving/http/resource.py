@@ -1,10 +1,11 @@
 """One resource of the service: what answers, and what its documentation says."""
 
 import asyncio
+import functools
 import inspect
 import ipaddress
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel
@@ -13,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from endolink.model.errors import NotAllowed
+from endolink.serving.http.deprecation import Deprecation, used
 from endolink.serving.service import Service
 
 T = TypeVar("T")
@@ -30,6 +32,9 @@ class Resource:
 
     The function's docstring is the description. `query` has a field for each option; `commands` are
     shell commands that call the resource, and `example` is an answer, as JSON; both are shown.
+    `body` is OpenAPI's description of the body, `body_model` what its JSON is read with, `also` the
+    media types that an answer may have instead. What is `deprecated`, or those of
+    `deprecated_options` that a request uses, its answers tell.
     """
 
     method: Literal["GET", "POST"]
@@ -42,16 +47,39 @@ class Resource:
     body: Mapping[str, Any] | None = None
     example: Mapping[str, Any] | None = None
     media_type: str = "application/json"
+    also: tuple[str, ...] = ()
+    body_model: type[BaseModel] | None = None
+    deprecated: Deprecation | None = None
+    deprecated_options: Mapping[str, Deprecation] = field(default_factory=dict)
+
+    @property
+    def operation(self) -> str:
+        """The name that nothing else has."""
+        return self.answer.__name__ + ("_of_version" if "{version}" in self.path else "")
 
     @property
     def description(self) -> str:
         """What a client needs to know, in paragraphs."""
-        return inspect.getdoc(self.answer) or ""
+        told = inspect.getdoc(self.answer) or ""
+        return f"{told}\n\n{self.deprecated.notice}" if self.deprecated else told
 
     @property
     def route(self) -> Route:
         """The resource as Starlette routes to it."""
-        return Route(self.path, self.answer, methods=[self.method])
+        answer = self._tell if self.deprecated or self.deprecated_options else self.answer
+        return Route(self.path, answer, methods=[self.method], name=self.operation)
+
+    @property
+    def _tell(self) -> Callable[[Request], Awaitable[Response]]:
+        @functools.wraps(self.answer)
+        async def answer(request: Request) -> Response:
+            if self.deprecated:
+                used(request, self.deprecated)
+            for option in request.query_params.keys() & self.deprecated_options.keys():
+                used(request, self.deprecated_options[option])
+            return await self.answer(request)
+
+        return answer
 
 
 def service_of(request: Request) -> Service:

@@ -1,3 +1,6 @@
+import io
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -25,9 +28,20 @@ def test_strange_frames_are_less_familiar_than_all_but_a_few(rule: Familiarity) 
     assert (rule.score(strange) < 0.01).all()
 
 
-def test_the_length_of_an_embedding_does_not_matter(rule: Familiarity) -> None:
+def test_the_length_of_an_embedding_matters_unless_it_is_normalised(rule: Familiarity) -> None:
     rows = _near(5, seed=4)
-    assert rule.distance(rows) == pytest.approx(rule.distance(rows * 7.0))
+    assert (rule.distance(rows * 7.0) > 10 * rule.distance(rows)).all()
+    unit = replace(rule, normalised=True)
+    assert unit.distance(rows) == pytest.approx(unit.distance(rows * 7.0))
+
+
+def test_a_rule_from_before_the_choice_is_normalised(rule: Familiarity) -> None:
+    parts = dict(np.load(io.BytesIO(rule.to_bytes())))
+    assert not Familiarity.from_bytes(rule.to_bytes()).normalised
+    del parts["normalised"]
+    buffer = io.BytesIO()
+    np.savez(buffer, **parts)
+    assert Familiarity.from_bytes(buffer.getvalue()).normalised
 
 
 def test_it_is_read_back_as_it_was_written(rule: Familiarity) -> None:

@@ -46,6 +46,7 @@ def _set(*path: str | int, value: object) -> Callable[[Any], None]:
         (_set("variants", 0, "network", "file", value=".hidden"), "variants.0.network.file"),
         (_set("variants", 0, "network", "sha256", value="00"), "variants.0.network.sha256"),
         (_set("variants", 0, "self_test", "logits", value=[0.0]), "self_test.logits"),
+        (_set("variants", 0, "gates", value=[{}]), "variants.0.gates.0.provider"),
         (_set("surprise", value=1), "surprise"),
     ],
 )
@@ -74,3 +75,10 @@ def test_a_precision_that_is_not_held_is_named(text: bytes) -> None:
     assert manifest.variant("fp32").precision == "fp32"
     with pytest.raises(BundleInvalid, match="no int8 in bundle tiny; it holds fp32"):
         manifest.variant("int8")
+
+
+def test_a_precision_stands_once(text: bytes) -> None:
+    tree = json.loads(text)
+    tree["variants"] *= 2
+    with pytest.raises(BundleInvalid, match="a precision stands twice"):
+        Manifest.from_json(json.dumps(tree).encode())

@@ -12,6 +12,14 @@ from tests.bundles import FINDINGS, tiny_network
 NETWORK = tiny_network(64, seed=3)
 
 
+def need_openvino() -> None:
+    """Skip the test where OpenVINO is not installed, or knows no device (it is for Intel's)."""
+    try:
+        Session.open(NETWORK, provider="openvino")
+    except ProviderUnavailable as error:
+        pytest.skip(error.detail)
+
+
 def test_the_quota_counts_and_not_the_host(tmp_path: Path) -> None:
     host = available_cpus(tmp_path)
     (tmp_path / "cpu.max").write_text("50000 100000\n")
@@ -63,7 +71,7 @@ def test_auto_falls_back_where_openvino_is_not_installed(monkeypatch: pytest.Mon
 
 
 def test_openvino_computes_in_full_precision() -> None:
-    pytest.importorskip("onnxruntime_ep_openvino", reason="OpenVINO comes on Linux x86-64 only")
+    need_openvino()
     batch = np.random.default_rng(2).normal(size=(2, 3, 64, 64)).astype(np.float32)
     plain = Session.open(NETWORK, provider="cpu").run(batch)
     quick = Session.open(NETWORK, provider="openvino").run(batch)
@@ -74,3 +82,37 @@ def test_openvino_computes_in_full_precision() -> None:
 def test_an_unknown_provider_is_refused() -> None:
     with pytest.raises(ProviderUnavailable, match="choose one of auto, openvino, cpu, cuda"):
         Session.open(NETWORK, provider="npu")  # type: ignore[arg-type]
+
+
+def test_bf16_is_near_full_precision_and_not_the_same() -> None:
+    need_openvino()
+    batch = np.random.default_rng(2).normal(size=(2, 3, 64, 64)).astype(np.float32)
+    plain = Session.open(NETWORK, provider="openvino").run(batch)["activation"]
+    session = Session.open(NETWORK, precision="bf16")
+    assert session.provider == "openvino"
+    half = session.run(batch)["activation"]
+    assert half.dtype == np.float32
+    assert half == pytest.approx(plain, abs=0.05 * float(np.abs(plain).max()))
+
+
+def test_bf16_is_refused_where_it_is_not_computed() -> None:
+    with pytest.raises(ProviderUnavailable, match="OpenVINO alone"):
+        Session.open(NETWORK, provider="cpu", precision="bf16")
+
+
+def test_a_provider_on_which_the_gate_was_not_passed_is_refused() -> None:
+    assert Session.open(NETWORK, precision="int8", gated_on=("cpu",)).provider == "cpu"
+    with pytest.raises(ProviderUnavailable, match="int8 of this network passed its gate on cpu"):
+        Session.open(NETWORK, provider="openvino", precision="int8", gated_on=("cpu",))
+
+
+def test_a_provider_without_a_device_says_so_each_time() -> None:
+    """The second time ONNX Runtime would refuse to register the library again."""
+    answers = []
+    for _ in range(2):
+        try:
+            answers.append(Session.open(NETWORK, provider="openvino").provider)
+        except ProviderUnavailable as error:
+            answers.append(error.detail)
+    assert answers[0] == answers[1]
+    assert "already registered" not in answers[0]

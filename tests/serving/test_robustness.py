@@ -3,21 +3,68 @@
 import asyncio
 import os
 import random
+import re
 import socket
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
+from starlette.routing import Route
 
 from endolink.model.errors import FrameError
-from endolink.serving.app import RESOURCES
+from endolink.serving.app import RESOURCES, create_app
 from endolink.serving.http import openapi, problems
+from endolink.serving.models import Models
+from endolink.serving.settings import Settings
 from tests.serving.service import Running, picture
 
-SCHEMA = schemathesis.openapi.from_dict(openapi.describe(RESOURCES))
+# Routes are made before any model is asked.
+NOBODY = cast("Models", None)
+
+ROUTES = [
+    route
+    for route in create_app(Settings(), NOBODY).routes
+    if isinstance(route, Route) and route.path not in {resource.path for resource in RESOURCES}
+]
+
+
+def everything() -> dict[str, Any]:
+    """Describe what OpenAPI says of the interface, and the pages that are for people."""
+    api = openapi.describe(RESOURCES)
+    problem = {"$ref": "#/components/schemas/Problem"}
+    for route in ROUTES:
+        names = re.findall(r"{(\w+)}", route.path_format)
+        api["paths"][route.path_format] = {
+            "get": {
+                "parameters": [
+                    {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+                    for name in names
+                ],
+                "responses": {
+                    "200": {"description": "A page.", "content": {"*/*": {}}},
+                    "304": {"description": "As before."},
+                    "default": {
+                        "description": "A problem.",
+                        "content": {problems.MEDIA_TYPE: {"schema": problem}},
+                    },
+                },
+            }
+        }
+    return api
+
+
+SCHEMA = schemathesis.openapi.from_dict(everything())
+
+
+def test_every_route_is_tried() -> None:
+    tried = set(SCHEMA.raw_schema["paths"])
+    served = {getattr(route, "path_format", "") for route in create_app(Settings(), NOBODY).routes}
+    # A stream is no request; tests/serving/http/test_streams.py sends it a thousand bad messages.
+    assert served - tried == {"/v1/streams"}
+    assert tried >= {"/", "/docs", "/v1/frames", "/v2/models/{model}/infer", "/metrics"}
 
 
 @SCHEMA.parametrize()

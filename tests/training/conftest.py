@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from endolink.training import run
+from endolink.training import run, series
 from endolink.training.config import Config, libraries
 from endolink.training.recipe import Recipe
 from endolink.training.run import Material
@@ -84,5 +84,6 @@ def finished(
 ) -> Path:
     """The folder of a finished two-fold cross-validation."""
     folder = tmp_path_factory.mktemp("runs") / "cv"
-    run.cross_validate(configs, material, folder, Silent())
+    members = [series.Member(f"fold-{config.fold}", config) for config in configs]
+    series.train_all(members, material, folder, Silent())
     return folder

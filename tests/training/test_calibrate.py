@@ -45,3 +45,23 @@ def test_where_the_finding_is_told_apart_nothing_is_given_away() -> None:
         ["polyp"], chances, present, np.ones_like(present), specificity=0.9, measured_on="these"
     )
     assert (point.threshold, point.sensitivity, point.specificity) == (pytest.approx(0.4), 1.0, 1.0)
+
+
+def test_the_threshold_may_hold_sensitivity_instead() -> None:
+    rng = np.random.default_rng(4)
+    present = rng.random((2000, 1)) < 0.4
+    chances = np.clip(rng.normal(0.35 + 0.3 * present, 0.15), 0, 1)
+    (point,) = operating_points(
+        ["polyp"], chances, present, np.ones_like(present), sensitivity=0.9, measured_on="these"
+    )
+    called = chances >= point.threshold
+    assert point.sensitivity == pytest.approx(called[present].mean())
+    assert 0.9 <= point.sensitivity < 0.91
+    assert point.rule == "sensitivity 0.9 or more, then highest specificity"
+
+
+def test_one_of_the_two_is_asked_for() -> None:
+    nothing = np.zeros((1, 1))
+    for asked in ({}, {"specificity": 0.9, "sensitivity": 0.9}):
+        with pytest.raises(ValueError, match="either specificity or sensitivity"):
+            operating_points(["polyp"], nothing, nothing > 1, nothing < 1, measured_on="", **asked)

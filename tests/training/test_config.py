@@ -9,8 +9,8 @@ import torch
 from pydantic import ValidationError
 
 from endolink.model.errors import TrainingRefused
-from endolink.training import cli
 from endolink.training.config import CONFIG, Config, claim, git_commit, libraries, read_config
+from endolink.training.console import command_line
 from endolink.training.recipe import Recipe
 
 FIRST = Config(
@@ -84,7 +84,7 @@ def test_the_command_is_recorded_without_the_place_it_was_given_in(
         "argv",
         ["/bin/endolink", "train", "--data", f"folder:{frames}", "--out", str(out), "--seed", "1"],
     )
-    claim(tmp_path, dataclasses.replace(FIRST, command=cli._command()))
+    claim(tmp_path, dataclasses.replace(FIRST, command=command_line()))
     assert (
         read_config(tmp_path).command
         == "endolink train --data 'folder:my frames' --out first --seed 1"

@@ -5,8 +5,8 @@ detection", ACM MMSys 2017, doi 10.1145/3083187.3083212.
 
     PATH/kvasir-dataset-v2/normal-cecum/<uuid>.jpg
 
-Many of its images are in HyperKvasir and GastroVision too: sets that are joined are searched for
-each other's near-copies.
+It comes from the hospital of HyperKvasir and GastroVision, and the same picture may be in several:
+sets that are joined are searched for each other's near-copies.
 """
 
 from pathlib import Path

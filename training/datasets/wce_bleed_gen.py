@@ -15,7 +15,7 @@ from pathlib import Path
 from endolink.model.errors import DataLayout
 from endolink.training.datasets.samples import DataSet, Sample, images
 
-LICENCE = "as stated on Zenodo, record 10156571: to be checked before use"
+LICENCE = "see Zenodo, record 10156571"
 CITATION = (
     "Handa et al., WCEbleedGen: A wireless capsule endoscopy dataset and its benchmarking for "
     "automatic bleeding classification, detection, and segmentation, arXiv 2408.12466 (2024)"

@@ -48,7 +48,9 @@ def test_every_command_runs_as_it_is_written(
         done = subprocess.run(
             command.replace(examples.BASE, running.url)
             .replace("curl", "curl --fail", 1)
-            .replace("model=colonoscopy&version=1.0.0", f"model={name}&version={version}"),
+            .replace("model=colonoscopy&version=1.0.0", f"model={name}&version={version}")
+            .replace("/models/colonoscopy", f"/models/{name}")
+            .replace("/versions/1.0.0", f"/versions/{version}"),
             shell=True,
             cwd=tmp_path,
             capture_output=True,
@@ -61,6 +63,9 @@ def test_every_command_runs_as_it_is_written(
             assert len(Batch.model_validate_json(done.stdout).frames) == 2
         elif "heatmap" in command:
             EXPLAINED_JSON.validate_json(done.stdout, strict=True)
+        elif "/infer" in command:
+            (output, *_) = json.loads(done.stdout)["outputs"]
+            assert output["shape"] == [1, len(running.service.models.get().findings)]
         elif "/v1/frames" in command:
             VERDICT_JSON.validate_json(done.stdout, strict=True)
         else:

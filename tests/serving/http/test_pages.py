@@ -32,9 +32,8 @@ class Page(HTMLParser):
         self.text += data
 
 
-@pytest.mark.parametrize("path", ["/", "/docs"])
-def test_a_page_loads_nothing_and_runs_nothing(client: httpx.Client, path: str) -> None:
-    answer = client.get(path)
+def test_docs_load_nothing_and_run_nothing(client: httpx.Client) -> None:
+    answer = client.get("/docs")
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     policy = answer.headers["content-security-policy"]
@@ -47,21 +46,48 @@ def test_a_page_loads_nothing_and_runs_nothing(client: httpx.Client, path: str) 
     assert "not a diagnosis" in page.text
 
 
+def test_the_viewer_is_let_do_only_what_it_does(client: httpx.Client) -> None:
+    answer = client.get("/")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    directives = answer.headers["content-security-policy"].split("; ")
+    policy = dict(directive.split(" ", 1) for directive in directives)
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
+    assert policy["frame-ancestors"] == policy["base-uri"] == policy["form-action"] == "'none'"
+    allowed = {"'self'", "'none'", "blob:", "data:"}
+    assert {source for value in policy.values() for source in value.split()} <= allowed
+    assert "camera=(self)" in answer.headers["permissions-policy"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_the_viewer_loads_only_what_the_service_has(client: httpx.Client) -> None:
+    answer = client.get("/")
+    page = Page(answer.text)
+    assert "style" not in page.tags
+    assert len(page.loads) == 3
+    for address in page.loads:
+        assert address.startswith("/viewer/")
+        found = client.get(address)
+        assert found.status_code == 200
+        assert "immutable" in found.headers["cache-control"]
+    assert re.search(r"clinician\s+decides", page.text)
+    assert "not a diagnosis" in page.text
+
+
+def test_the_page_is_not_sent_twice(client: httpx.Client) -> None:
+    etag = client.get("/").headers["etag"]
+    again = client.get("/", headers={"If-None-Match": etag})
+    assert again.status_code == 304
+    assert again.content == b""
+
+
 @pytest.mark.parametrize("path", ["/", "/docs"])
 def test_every_link_leads_somewhere(client: httpx.Client, path: str) -> None:
     leads = Page(client.get(path).text).leads
     assert leads
     for lead in leads:
         assert client.get(lead).status_code == 200
-
-
-def test_home_says_what_is_served(client: httpx.Client) -> None:
-    (model,) = client.get("/v1/models").json()["models"]
-    text = Page(client.get("/").text).text
-    assert "ready" in text
-    assert f"{model['name']} {model['version']}" in text
-    for finding in model["findings"]:
-        assert finding["labels"]["en"] in text
 
 
 def test_docs_show_every_command_and_parameter(client: httpx.Client) -> None:

@@ -1,4 +1,5 @@
 import asyncio
+import re
 from typing import Any
 
 import httpx
@@ -7,6 +8,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from endolink.serving.app import RESOURCES
 from endolink.serving.http.resource import Resource, client_of, while_connected
+from tests.serving.service import Running
 
 
 @pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.path)
@@ -14,7 +16,8 @@ def test_a_resource_describes_itself(resource: Resource) -> None:
     assert resource.description.endswith(".")
     assert "\n    " not in resource.description
     assert resource.summary
-    assert all(resource.path in command for command in resource.commands)
+    path = re.sub(r"{\w+}", "[^/']+", resource.path)
+    assert all(re.search(f"{path}['?]", command) for command in resource.commands)
     assert resource.route.path == resource.path
     assert resource.route.methods is not None
     assert resource.method in resource.route.methods
@@ -25,8 +28,13 @@ def test_a_resource_describes_itself(resource: Resource) -> None:
     [resource for resource in RESOURCES if resource.method == "GET"],
     ids=lambda resource: resource.path,
 )
-def test_what_is_answered_holds_for_now_only(client: httpx.Client, resource: Resource) -> None:
-    answer = client.get(resource.path)
+def test_what_is_answered_holds_for_now_only(
+    running: Running, client: httpx.Client, resource: Resource
+) -> None:
+    identity = running.service.models.get().identity
+    path = resource.path.format(model=identity.name, version=identity.version)
+    answer = client.get(path)
+    assert answer.status_code == 200
     assert answer.headers["content-type"].partition(";")[0] == resource.media_type
     assert answer.headers["cache-control"] == "no-store"
 

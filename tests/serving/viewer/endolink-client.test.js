@@ -176,7 +176,7 @@ test("a connection that breaks is opened again with the session, and its frames 
     heard.filter(([type]) => type === "dropped").map(([, detail]) => detail.reason), ["lost"],
   );
   assert.equal(stream.connected, false);
-  assert.deepEqual(heard.at(-1), ["link", { connected: false }]);
+  assert.deepEqual(heard.at(-1), ["link", { connected: false, code: null }]);
   await new Promise((resolve) => setTimeout(resolve, 250));
   const again = FakeSocket.made[1];
   assert.equal(again.sent[0].resume, "secret");

@@ -9,13 +9,13 @@ import pytest
 from endolink.serving.client import flight, pace
 from endolink.serving.wire import HEADER, PROTOCOL
 
-CLIENT = Path(__file__).parents[3] / "serving/viewer/endolink-client.js"
+CLIENT = Path(__file__).parents[3] / "serving/viewer/client"
 
 
 @pytest.mark.program("node")
 def test_its_own_tests_pass() -> None:
     done = subprocess.run(
-        ["node", "--test", str(Path(__file__).parent)],
+        ["node", "--test", "--test-force-exit", str(Path(__file__).parent)],
         capture_output=True,
         text=True,
         check=False,
@@ -25,7 +25,7 @@ def test_its_own_tests_pass() -> None:
 
 
 def test_it_agrees_with_the_python_client() -> None:
-    source = CLIENT.read_text()
+    source = "".join(path.read_text() for path in sorted(CLIENT.glob("*.js")))
 
     def number(pattern: str) -> float:
         found = re.search(pattern, source)

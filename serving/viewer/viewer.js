@@ -1,0 +1,517 @@
+import { Bars } from "./bars.js";
+import { Call } from "./call.js";
+import { canvasCamera, WorkerCamera } from "./client/camera.js";
+import { condition, OLD_MS, STALE_MS } from "./condition.js";
+import { Desk } from "./desk.js";
+import { Examination } from "./examination.js";
+import { Hold } from "./hold.js";
+import { drawIcons, setIcon } from "./icons.js";
+import { actionOf, fillKeys } from "./keys.js";
+import { Lamp } from "./lamp.js";
+import { clockTime, Language } from "./language.js";
+import { LinkPanel } from "./link-panel.js";
+import { Marks, whereabouts } from "./marks.js";
+import { Opening } from "./opening.js";
+import { Reading } from "./reading.js";
+import { openSample, SourceError } from "./sources.js";
+import { Sound } from "./sound.js";
+import { Stage } from "./stage.js";
+import { Stills } from "./stills.js";
+import { Summary } from "./summary.js";
+import { Timeline } from "./timeline.js";
+
+/** The state is looked at this often: a person sees no delay in it. */
+const TICK_MS = 100;
+/** What is read rather than seen is renewed this often. */
+const READ_MS = 500;
+const TOAST_MS = 2600;
+const SEEK_S = 5;
+const STEP_S = 1 / 25;
+
+/** What the page remembers from one visit to the next: no picture, and nothing of what was seen. */
+const memory = {
+  /** @param {string} name */
+  get(name) {
+    try {
+      return localStorage.getItem(`endolink.${name}`);
+    } catch {
+      return null; // A page may forbid it.
+    }
+  },
+  /** @param {string} name @param {string} value */
+  set(name, value) {
+    try {
+      localStorage.setItem(`endolink.${name}`, value);
+    } catch {
+      // Then it is asked again next time.
+    }
+  },
+};
+
+/** The whole of it: brings together the picture, the service, and what the clinician makes of both. */
+export class Viewer {
+  /** @type {Examination | null} */ examination = null;
+  /** @type {Stills | null} */ stills = null;
+  /** What the service says of its model. @type {any} */ model = null;
+  singleKeys = true;
+  #sourceLost = false;
+  #readMs = -Infinity;
+  #pointedMs = -Infinity;
+  #state = "";
+  #ending = new AbortController();
+  /** @type {any} */ #toasting;
+
+  /**
+   * @param {HTMLElement} host
+   * @param {HTMLElement} root
+   * @param {{service: string, model: string | null, language: string | null, auth: any}} options
+   */
+  constructor(host, root, { service, model, language, auth }) {
+    this.host = host;
+    this.root = root;
+    this.service = service;
+    this.auth = auth;
+    this.modelName = model;
+    this.language = new Language(language ?? memory.get("language") ?? navigator.language);
+    this.camera = WorkerCamera.open() ?? canvasCamera;
+    const find = (/** @type {string} */ name) =>
+      /** @type {HTMLElement} */ (root.querySelector(name));
+    this.find = find;
+    this.stage = new Stage(root);
+    this.marks = new Marks(find(".marks"), this.stage, this.language);
+    this.lamp = new Lamp(find(".lamp"), this.language);
+    this.call = new Call(find(".call"), this.language);
+    this.bars = new Bars(find(".bars"), this.language);
+    this.summary = new Summary(find(".figures"), this.language);
+    this.timeline = new Timeline(find(".timeline"), this.language);
+    this.linkPanel = new LinkPanel(find(".drawer"), this.language);
+    this.sound = new Sound();
+    this.reading = new Reading(service, auth, model);
+    this.hold = new Hold(this);
+    this.opening = new Opening(root, this.language);
+    this.desk = new Desk(this);
+    drawIcons(root);
+    setIcon(find("[data-action=sound]"), "sound-off");
+    this.#listen();
+    this.#say();
+    this.#examine(null);
+    this.timer = setInterval(() => this.#tick(), TICK_MS);
+    this.#describe();
+  }
+
+  /** Show it at work: the rendered sample, unless this browser has opened a source before. */
+  begin() {
+    this.find(".first").hidden = false;
+    if (memory.get("used") === null) this.open(openSample());
+  }
+
+  /**
+   * Watch a source in place of the one before.
+   * @param {import("./sources.js").Source} source
+   */
+  async open(source) {
+    const isSample = source.kind === "sample";
+    if (!isSample) memory.set("used", "1");
+    this.desk.begin();
+    this.#sourceLost = false;
+    this.hold.begin();
+    try {
+      await this.stage.show(source);
+      if (source.files) await this.stage.showStill(0);
+    } catch (error) {
+      if (!(error instanceof SourceError)) throw error;
+      this.stage.clear();
+      this.#examine(null);
+      this.toast(this.language.say(error.key, error.values));
+      return;
+    }
+    for (const track of source.stream?.getTracks() ?? []) {
+      track.addEventListener("ended", () => (this.#sourceLost = this.stage.source === source));
+    }
+    this.find(".first").hidden = !isSample;
+    this.find(".badge.sample").hidden = !isSample;
+    const name = this.find(".badge.name");
+    name.hidden = isSample || !source.name;
+    name.textContent = source.name;
+    this.root.dataset.source = source.kind;
+    this.#examine(this.stage);
+    this.#sayControls();
+  }
+
+  close() {
+    clearInterval(this.timer);
+    this.#ending.abort();
+    this.stills?.close();
+    this.examination?.close();
+    this.stage.clear();
+    this.camera.close?.();
+  }
+
+  /** The time that is shown. */
+  get timeS() {
+    return this.hold.frozenS ?? this.examination?.timeS ?? 0;
+  }
+
+  /** The verdict of what is shown: of the held picture where it stands still, else the newest. */
+  get shownVerdict() {
+    if (this.stage.isHeld && this.hold.verdict) return this.hold.verdict;
+    return this.examination?.newest?.verdict ?? null;
+  }
+
+  /** @param {number} timeS */
+  seek(timeS) {
+    if (this.stage.isStills) this.hold.turnTo(Math.round(timeS));
+    else if (this.stage.isRecorded) this.stage.video.currentTime = Math.max(0, timeS);
+  }
+
+  /** Say something that passes. @param {string} text */
+  toast(text) {
+    const toast = this.find(".toast");
+    toast.textContent = text;
+    toast.classList.add("on");
+    clearTimeout(this.#toasting);
+    this.#toasting = setTimeout(() => toast.classList.remove("on"), TOAST_MS);
+  }
+
+  /** Tell the page that the viewer is in. @param {string} type @param {any} detail */
+  tell(type, detail) {
+    this.host.dispatchEvent(new CustomEvent(type, { detail, bubbles: true, composed: true }));
+  }
+
+  /** @param {Stage | null} stage */
+  #examine(stage) {
+    this.examination?.close();
+    this.stills?.close();
+    this.stills = null;
+    this.marks.clear();
+    this.bars.clear();
+    const { camera, auth, service, modelName } = this;
+    const examination = new Examination(service, { stage, camera, auth, model: modelName });
+    this.examination = examination;
+    const kind = stage?.isStills ? "stills" : stage?.isRecorded ? "recorded" : "live";
+    this.timeline.begin(stage ? examination.session : null, kind);
+    const on = (/** @type {string} */ type, /** @type {(detail: any) => void} */ hear) =>
+      examination.addEventListener(type, (event) => hear(/** @type {any} */ (event).detail));
+    on("ready", (ready) => {
+      this.model = ready.model;
+      this.language.learn(ready.findings);
+      this.bars.learn(ready.findings);
+    });
+    on("verdict", (message) => this.#judged(message));
+    on("alert", (message) => this.#alert(message));
+    if (stage?.source?.files) {
+      this.stills = new Stills(
+        stage.source.files,
+        new Reading(service, auth, modelName),
+        camera,
+      );
+      this.hold.follow(this.stills);
+    }
+  }
+
+  async #describe() {
+    const described = await this.reading.describe();
+    if (!described) return;
+    this.bars.model = described;
+    this.bars.refresh();
+  }
+
+  /** @param {any} message */
+  #judged(message) {
+    const nowMs = performance.now();
+    this.linkPanel.judged(nowMs, message.ageMs);
+    if (!this.stage.isHeld) this.#show(message.verdict, message.alerts, nowMs);
+    this.tell("endolink-verdict", message);
+  }
+
+  /**
+   * Show a verdict: every bar, and a mark around each lesion that is pointed at.
+   * @param {any} verdict @param {string[]} alerts @param {number} nowMs
+   */
+  #show(verdict, alerts, nowMs) {
+    this.bars.show(verdict.findings, nowMs);
+    const { width, height } = verdict.frame;
+    const pointed = verdict.findings
+      .filter((finding) => finding.kind === "lesion" && finding.box && alerts.includes(finding.code))
+      .map(({ code, box: [x0, y0, x1, y1] }) => ({
+        code,
+        box: [x0 / width, y0 / height, x1 / width, y1 / height],
+      }));
+    this.marks.show(pointed, nowMs);
+    if (pointed.length && nowMs - this.#pointedMs > READ_MS) {
+      this.#pointedMs = nowMs;
+      this.call.point(this.language.say(`where.${whereabouts(pointed[0].box)}`));
+    }
+  }
+
+  /** Show what a held picture's own reading says. @param {any} verdict */
+  showHeld(verdict) {
+    const nowMs = performance.now();
+    const present = verdict.findings.filter((finding) => finding.present).map(({ code }) => code);
+    this.bars.refresh();
+    this.bars.show(verdict.findings, nowMs);
+    this.#pointedMs = -Infinity;
+    this.marks.clear();
+    this.#show(verdict, present, nowMs);
+  }
+
+  /** @param {any} message */
+  #alert(message) {
+    if (message.on && message.event && message.kind === "lesion") {
+      this.desk.illustrate(message.event, this.stage.video);
+    }
+    this.tell("endolink-alert", message);
+  }
+
+  /** The lesions that are pointed at now. */
+  get #called() {
+    const { examination, stage } = this;
+    if (!examination || !stage.source) return [];
+    const isLesion = (/** @type {string} */ code) =>
+      examination.session.findings.some((known) => known.code === code && known.kind === "lesion");
+    if (stage.isHeld && !stage.isLive) {
+      const findings = this.hold.verdict?.findings ?? [];
+      return findings.filter(({ code, present }) => present && isLesion(code)).map(({ code }) => code);
+    }
+    // Without fresh verdicts nothing is known to be there.
+    if (!examination.stream.connected || (examination.ageMs ?? Infinity) > STALE_MS) return [];
+    return examination.alerts.filter(isLesion);
+  }
+
+  #tick() {
+    const { examination, stage } = this;
+    if (!examination) return;
+    const nowMs = performance.now();
+    const called = this.#called;
+    const isNew = this.call.show(called, nowMs, this.#quiet());
+    if (isNew && !(stage.isHeld && !stage.isLive)) this.sound.play();
+    this.find(".edge").classList.toggle("on", this.call.isOn);
+    this.#showState(called);
+    this.#showAge(nowMs);
+    if (!stage.isHeld) this.marks.tick(nowMs);
+    if (stage.isHeld && !stage.isLive) this.marks.place();
+    this.timeline.at(this.timeS);
+    this.linkPanel.show(examination.stream, nowMs, this.model);
+    if (nowMs - this.#readMs < READ_MS) return;
+    this.#readMs = nowMs;
+    this.#read();
+  }
+
+  /** What is renewed now and then. */
+  #read() {
+    const { examination, stage, language } = this;
+    if (!examination) return;
+    this.timeline.draw(this.desk.snapshots.all.map((snapshot) => snapshot.timeS));
+    this.timeline.tell();
+    this.summary.show(examination.session, stage.isStills, this.timeS);
+    this.desk.show();
+    const stills = stage.isStills;
+    const total = this.timeline.canSeek ? this.timeline.lengthS : null;
+    this.find(".now").textContent = stills ? `${this.timeS + 1}` : clockTime(this.timeS);
+    const ofTotal = total === null ? "" : ` / ${stills ? total : clockTime(total)}`;
+    this.find(".total").textContent = ofTotal;
+    this.find(".findings-of").textContent = !stage.source
+      ? ""
+      : language.say(stage.isHeld ? "panel.this-frame" : "panel.live");
+  }
+
+  /** What to say where nothing is pointed at. */
+  #quiet() {
+    const { language } = this;
+    const verdict = this.stage.source ? this.shownVerdict : null;
+    if (!verdict) return language.say("panel.idle");
+    if (!verdict.familiar) return language.say("panel.unfamiliar");
+    if (verdict.reasons.includes("over-exposed")) return language.say("panel.over-exposed");
+    return language.say("panel.nothing");
+  }
+
+  /** @param {string[]} called */
+  #showState(called) {
+    const { examination, stage, language } = this;
+    if (!examination) return;
+    const total = stage.source?.files?.length ?? 0;
+    const still = { number: stage.stillNumber + 1, total, read: this.hold.verdict !== null };
+    const how = condition({
+      source: stage.isStills ? "stills" : stage.isLive ? "live" : stage.source ? "recorded" : "none",
+      lost: this.#sourceLost,
+      held: stage.isRecorded && stage.video.paused,
+      ended: stage.video.ended,
+      everConnected: examination.everConnected,
+      connected: examination.stream.connected,
+      refusal: examination.refusal,
+      fault: examination.fault,
+      server: examination.server,
+      ageMs: examination.ageMs,
+      offeredMs: performance.now() - examination.offeredMs,
+      found: called.length > 0,
+      still: stage.isStills ? still : null,
+    });
+    let reason = "";
+    if (how.state === "alert") {
+      const names = called.length ? called : examination.alerts;
+      reason = names.map((code) => language.finding(code)).join(" · ");
+    } else if (how.reason) {
+      const detail = examination.fault?.detail ?? "";
+      reason = language.say(`reason.${how.reason}`, { ...still, detail });
+    }
+    this.lamp.show(how.state, reason);
+    this.root.dataset.state = how.state;
+    if (how.state !== this.#state) {
+      this.#state = how.state;
+      this.tell("endolink-state", how);
+    }
+  }
+
+  /** Say how old the newest verdict is; an old one fades, and then is gone from the picture. */
+  #showAge(nowMs) {
+    const { examination, stage, language } = this;
+    const ageMs = examination?.ageMs ?? null;
+    const held = !stage.source || (stage.isHeld && !stage.isLive);
+    const over = ageMs === null || held || nowMs - (examination?.offeredMs ?? 0) > 3600_000;
+    const stale = !over && ageMs > STALE_MS;
+    this.root.classList.toggle("aging", !over && ageMs > OLD_MS);
+    this.root.classList.toggle("stale", stale);
+    const badge = this.find(".badge.stale");
+    badge.hidden = !stale;
+    if (stale) {
+      badge.textContent = language.say("panel.stale", { age: language.age(ageMs) });
+      if (!stage.frozen) this.marks.clear();
+    }
+    if (nowMs - this.#readMs < READ_MS) return;
+    const usual = this.linkPanel.usualMs(nowMs);
+    const shown = stale ? ageMs : usual;
+    this.find(".chip-age").textContent = shown === null ? "–" : language.age(shown);
+  }
+
+  #listen() {
+    const { signal } = this.#ending;
+    this.opening.addEventListener("source", (event) => this.open(/** @type {any} */ (event).detail));
+    this.opening.addEventListener("failed", (event) => {
+      const { key, values } = /** @type {any} */ (event).detail;
+      this.toast(this.language.say(key, values));
+    });
+    this.timeline.addEventListener("seek", (event) => this.seek(/** @type {any} */ (event).detail));
+    this.language.addEventListener("change", () => this.#say());
+    for (const button of /** @type {NodeListOf<HTMLElement>} */ (this.root.querySelectorAll("[data-action]"))) {
+      button.addEventListener("click", () => this.act(button.dataset.action ?? ""));
+    }
+    const keys = /** @type {HTMLInputElement} */ (this.find(".switch input"));
+    keys.addEventListener("change", () => (this.singleKeys = keys.checked));
+    document.addEventListener("keydown", (event) => this.#key(event), { signal });
+    globalThis.addEventListener(
+      "beforeunload",
+      (event) => {
+        if (this.desk.unsaved) event.preventDefault();
+      },
+      { signal },
+    );
+  }
+
+  /** @param {KeyboardEvent} event */
+  #key(event) {
+    // Beside other things on a page it has the keys while it has the focus.
+    const alone = document.activeElement === document.body || document.activeElement === null;
+    if (!alone && document.activeElement !== this.host) return;
+    if (this.root.querySelector("dialog[open]")) return;
+    const action = actionOf(event, this.singleKeys);
+    if (!action) return;
+    event.preventDefault();
+    this.act(action);
+  }
+
+  /** @param {string} action */
+  act(action) {
+    const { stage, desk } = this;
+    const step = (/** @type {number} */ way, /** @type {number} */ seconds) => {
+      if (this.timeline.canSeek) this.seek(this.timeS + way * (stage.isStills ? 1 : seconds));
+    };
+    const toAlert = (/** @type {number} */ way) => {
+      const timeS = desk.neighbour(way);
+      if (timeS !== null && this.timeline.canSeek) this.seek(timeS);
+    };
+    /** @type {Record<string, () => void>} */
+    const actions = {
+      freeze: () => this.hold.toggle(),
+      snapshot: () => desk.snapshot(),
+      note: () => desk.note(),
+      right: () => desk.markNearest("right"),
+      "false-alarm": () => desk.markNearest("false-alarm"),
+      missed: () => desk.missed(),
+      heat: () => this.hold.toggleHeat(),
+      back: () => step(-1, SEEK_S),
+      on: () => step(1, SEEK_S),
+      "step-back": () => step(-1, STEP_S),
+      step: () => step(1, STEP_S),
+      "last-alert": () => toAlert(-1),
+      "next-alert": () => toAlert(1),
+      open: () => this.opening.show(),
+      report: () => desk.report(),
+      link: () => this.#toggleLink(),
+      sound: () => this.#toggleSound(),
+      language: () => this.language.switch(),
+      fullscreen: () => this.#toggleFullscreen(),
+      help: () => /** @type {HTMLDialogElement} */ (this.find(".help-sheet")).showModal(),
+    };
+    actions[action]?.();
+  }
+
+  #toggleLink() {
+    const drawer = this.find(".drawer");
+    drawer.hidden = !drawer.hidden;
+    this.find(".chip").setAttribute("aria-expanded", String(!drawer.hidden));
+  }
+
+  #toggleSound() {
+    this.sound.switch(!this.sound.on);
+    const button = this.find("[data-action=sound]");
+    button.setAttribute("aria-pressed", String(this.sound.on));
+    setIcon(button, this.sound.on ? "sound-on" : "sound-off");
+  }
+
+  #toggleFullscreen() {
+    if (document.fullscreenElement) document.exitFullscreen();
+    else this.host.requestFullscreen?.().catch(() => {});
+  }
+
+  /** Say everything in the language that was chosen. */
+  #say() {
+    const { language, root } = this;
+    memory.set("language", language.code);
+    root.lang = language.tag;
+    if (document.body.querySelector(":scope > main > endolink-viewer") === this.host) {
+      document.documentElement.lang = language.tag;
+    }
+    language.fill(root);
+    const { host } = new URL(this.service);
+    this.find(".privacy").textContent = language.say("app.privacy", { host });
+    this.find(".open-privacy").textContent = language.say("open.privacy", { host });
+    /** @type {HTMLAnchorElement} */ (this.find(".docs-link")).href = `${this.service}/docs`;
+    fillKeys(this.find(".keys"), language);
+    this.bars.refresh();
+    this.call.refresh();
+    this.marks.clear();
+    this.#readMs = -Infinity;
+    this.#sayControls();
+    if (this.find(".report-sheet").hasAttribute("open")) this.desk.report();
+  }
+
+  /** What the first button does depends on the source, and on whether it is held. */
+  #sayControls() {
+    const held = this.stage.isHeld;
+    const name = this.stage.isRecorded ? (held ? "play" : "pause") : held ? "resume" : "freeze";
+    const button = this.find(".control[data-action=freeze]");
+    const text = this.language.say(`action.${name}`);
+    /** @type {HTMLElement} */ (button.querySelector("span")).textContent = text;
+    button.setAttribute("aria-label", text);
+    button.title = `${text} (Space)`;
+    setIcon(button, held ? "play" : "freeze");
+    /** @type {HTMLButtonElement} */ (button).disabled = this.stage.isStills;
+  }
+
+  /** Told by the hold when the picture stops or goes on. */
+  held() {
+    this.find(".badge.freeze").hidden = !this.stage.frozen;
+    this.#sayControls();
+    this.#readMs = -Infinity;
+  }
+}
