@@ -21,6 +21,7 @@ from endolink.training import checkpoint
 from endolink.training.augment import Augment
 from endolink.training.checkpoint import CHECKPOINT, load
 from endolink.training.config import claim, git_commit, libraries, read_config
+from endolink.training.drawing import Chances, Drawer
 from endolink.training.feed import batches
 from endolink.training.fit import judge
 from endolink.training.frames import Frames
@@ -195,10 +196,12 @@ class _Kitchen:
         key = (recipe.seed, recipe.epochs)
         order = self.training.draw(recipe.burst, np.random.default_rng(key), recipe.sampling)
         parts = np.array_split(order, -(-len(order) // recipe.batch))
-        augment = Augment(recipe.train_size, recipe.preprocess.fill)
-        for _, pixels in batches(self.training, parts, augment, key):
-            network(normalise(pixels, recipe))
+        drawer = Drawer(
+            self.training, Augment(recipe.train_size, recipe.preprocess.fill), Chances()
+        )
+        for batch in batches(parts, drawer, key):
+            network(normalise(batch.pixels, recipe))
 
 
 def _shape(recipe: Recipe) -> tuple[object, ...]:
-    return recipe.architecture, recipe.width, recipe.preprocess
+    return recipe.architecture, recipe.width, recipe.stem, recipe.preprocess
