@@ -20,6 +20,7 @@ from endolink.model.errors import DataError, DownloadFailed
 from endolink.training.datasets import DataSet, open_data
 from endolink.training.datasets.catalogue import Publication, RemoteFile
 from endolink.training.download import check, download, get_json
+from endolink.training.pairing import pair_outlines
 from endolink.training.unpack import is_archive, unpack
 
 RECEIPT = "fetched.json"
@@ -120,6 +121,9 @@ def fetch(
     shutil.rmtree(tree, ignore_errors=True)
     for file, source in zip(files, sources, strict=True):
         _place(file, source, tree, display)
+    if publication.adapter == "hyper-kvasir":
+        paired = pair_outlines(tree, display.stage("find whose outlines they are", None))
+        display.say(f"{paired:,} outlines belong to labelled images")
     data = open_data(f"{publication.adapter}:{tree}")
     _write_receipt(publication, files, sources, tree)
     if folder.exists():
