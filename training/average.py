@@ -18,10 +18,8 @@ from torch import Tensor, nn
 
 from endolink.model.errors import TrainingRefused
 from endolink.training import checkpoint
-from endolink.training.augment import Augment
 from endolink.training.checkpoint import CHECKPOINT, load
 from endolink.training.config import claim, git_commit, libraries, read_config
-from endolink.training.drawing import Chances, Drawer
 from endolink.training.feed import batches
 from endolink.training.fit import judge
 from endolink.training.frames import Frames
@@ -196,10 +194,7 @@ class _Kitchen:
         key = (recipe.seed, recipe.epochs)
         order = self.training.draw(recipe.burst, np.random.default_rng(key), recipe.sampling)
         parts = np.array_split(order, -(-len(order) // recipe.batch))
-        drawer = Drawer(
-            self.training, Augment(recipe.train_size, recipe.preprocess.fill), Chances()
-        )
-        for batch in batches(parts, drawer, key):
+        for batch in batches(parts, drawer_of(self.training, recipe), key):
             network(normalise(batch.pixels, recipe))
 
 

@@ -6,7 +6,7 @@ hospital. So the look is parted from the class: polyps are transplanted into fra
 frames with a polyp are cropped or covered until none is left, tones and masks are exchanged.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from endolink.training.augment import Augment
 from endolink.training.augment.geometry import Zoom
 from endolink.training.frames import Drawings, Frames
+from endolink.training.recipe import Recipe
 from endolink.training.transplant import graft
 
 Pixels = NDArray[np.uint8]
@@ -43,6 +44,15 @@ class Chances:
     tone: float = 0.3
     mask: float = 0.25
     heal: float = 0.3
+
+
+def drawer_of(frames: Frames, recipe: Recipe) -> "Drawer":
+    """Make what draws `frames` as `recipe` says."""
+    augment, chances = Augment(recipe.train_size, recipe.preprocess.fill), Chances()
+    augment = replace(
+        augment, colour=augment.colour * recipe.colour, cast=augment.cast * recipe.colour
+    )
+    return Drawer(frames, augment, replace(chances, tone=chances.tone * recipe.colour))
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,9 +23,8 @@ from endolink.model.calibration import probabilities
 from endolink.model.errors import TrainingRefused
 from endolink.model.runtime import available_cpus
 from endolink.training import checkpoint, distributed
-from endolink.training.augment import Augment
 from endolink.training.checkpoint import CHECKPOINT
-from endolink.training.drawing import Chances, Drawer
+from endolink.training.drawing import drawer_of
 from endolink.training.feed import Batch, batches
 from endolink.training.frames import Frames
 from endolink.training.inference import arithmetic, infer, make, normalise
@@ -132,8 +131,7 @@ class _Trainer:
         # What is below fp16's range would otherwise be lost.
         half = self.arithmetic is torch.float16
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=half)
-        augment = Augment(recipe.train_size, recipe.preprocess.fill)
-        self.drawer = Drawer(training, augment, Chances())
+        self.drawer = drawer_of(training, recipe)
         self.updates = _updates(training.epoch_size(recipe.burst), recipe)
         self.schedule = Schedule(recipe, self.updates)
         self.loss = Loss(recipe, training, self.device)

@@ -115,6 +115,15 @@ class Recipe:
         float,
         Field(ge=0.0, description="How much a lesion's outline weighs against the labels."),
     ] = 1.0
+    colour: Annotated[
+        float,
+        Field(
+            ge=0.0,
+            le=1.0,
+            description="How often colours are changed, against how often otherwise; little where "
+            "a finding is a colour, as bleeding is.",
+        ),
+    ] = 1.0
     seed: Annotated[int, Field(ge=0, description="Of everything random but the split.")] = 0
 
     @model_validator(mode="after")
