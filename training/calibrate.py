@@ -63,6 +63,35 @@ def operating_points(
     )
 
 
+def balanced_point(code: str, scores: Reals, present: Flags, *, measured_on: str) -> OperatingPoint:
+    """Choose the threshold on probabilities [N] whose lesser of the two shares is greatest.
+
+    Neither sensitivity nor specificity then gives way to the other where both fall, as they do on
+    frames of another hospital.
+    """
+    thresholds, sensitive, specific = _shares(scores, present)
+    least = np.minimum(sensitive, specific)
+    best = max(np.flatnonzero(least >= least.max()), key=lambda index: sensitive[index])
+    return OperatingPoint(
+        code=code,
+        threshold=float(thresholds[best]),
+        rule="sensitivity and specificity as high as both can be at once",
+        sensitivity=float(sensitive[best]),
+        specificity=float(specific[best]),
+        measured_on=measured_on,
+    )
+
+
+def _shares(scores: Reals, present: Flags) -> tuple[Reals, Reals, Reals]:
+    """Give every threshold that tells scores apart, with its sensitivity and specificity."""
+    levels = np.unique(np.concatenate([[0.0], scores, [1.0]]))
+    thresholds = (levels[1:] + levels[:-1]) / 2
+    hits, alarms = _above(scores[present], thresholds), _above(scores[~present], thresholds)
+    sensitive = hits / max(int(present.sum()), 1)
+    specific = ((~present).sum() - alarms) / max(int((~present).sum()), 1)
+    return thresholds, sensitive, specific
+
+
 def _point(
     code: str,
     scores: Reals,
@@ -72,11 +101,7 @@ def _point(
     sensitivity: float | None,
     measured_on: str,
 ) -> OperatingPoint:
-    levels = np.unique(np.concatenate([[0.0], scores, [1.0]]))
-    thresholds = (levels[1:] + levels[:-1]) / 2
-    hits, alarms = _above(scores[present], thresholds), _above(scores[~present], thresholds)
-    sensitive = hits / max(int(present.sum()), 1)
-    specific = ((~present).sum() - alarms) / max(int((~present).sum()), 1)
+    thresholds, sensitive, specific = _shares(scores, present)
     if specificity is not None:
         asked, held, other = specificity, specific, sensitive
         rule = f"specificity {asked:g} or more, then highest sensitivity"

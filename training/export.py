@@ -27,12 +27,13 @@ from endolink.model.manifest import (
 )
 from endolink.model.preprocess import Preprocess, normalise
 from endolink.model.runtime import Provider, Session
-from endolink.training.calibrate import operating_points, temperature
+from endolink.training.calibrate import balanced_point, operating_points, temperature
 from endolink.training.frames import Frames
 from endolink.training.inference import infer
 from endolink.training.model_card import model_card
 from endolink.training.network import Network
 from endolink.training.recipe import Recipe
+from endolink.training.shifted import infer_shifted
 
 OUTPUTS = ("logits", "embedding", "activation")
 LARGEST_DIFFERENCE = 1e-3
@@ -136,6 +137,8 @@ def export(
 
     Temperature, operating points, familiarity and the reference figures come from `validation`,
     the familiarity's statistics from `training`; both are the squares that the service would cut.
+    The operating point of a finding that was outlined comes from `validation` drawn otherwise: what
+    is chosen on the looks of one hospital is wrong in the next.
 
     Raises
     ------
@@ -161,6 +164,18 @@ def export(
         specificity=papers.specificity,
         measured_on=papers.measured_on,
     )
+    lesion = validation.drawings.lesion if validation.drawings else None
+    if lesion is not None:
+        # Where lesions were outlined, the class can be parted from the look, here too.
+        drawn, there, told = infer_shifted(network, validation, recipe)
+        row = told[:, lesion]
+        point = balanced_point(
+            findings[lesion],
+            probabilities(drawn, warmth)[row, lesion],
+            there[row, lesion],
+            measured_on=f"{papers.measured_on}, drawn as other scopes might show them",
+        )
+        points = (*points[:lesion], point, *points[lesion + 1 :])
     with torch.inference_mode():
         seeded = torch.from_numpy(self_test_input(SELF_TEST_SEED, preprocess.size))
         answer = tuple(network(seeded).logits[0].tolist())
