@@ -20,6 +20,7 @@ from endolink.model.errors import TrainingRefused
 from endolink.training import checkpoint
 from endolink.training.checkpoint import CHECKPOINT, load
 from endolink.training.config import claim, git_commit, libraries, read_config
+from endolink.training.drawing import drawer_of
 from endolink.training.feed import batches
 from endolink.training.fit import judge
 from endolink.training.frames import Frames

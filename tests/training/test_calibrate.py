@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from endolink.model.calibration import probabilities
-from endolink.training.calibrate import operating_points, temperature
+from endolink.training.calibrate import balanced_point, operating_points, temperature
 
 
 def test_the_temperature_is_found_back() -> None:
@@ -65,3 +65,14 @@ def test_one_of_the_two_is_asked_for() -> None:
     for asked in ({}, {"specificity": 0.9, "sensitivity": 0.9}):
         with pytest.raises(ValueError, match="either specificity or sensitivity"):
             operating_points(["polyp"], nothing, nothing > 1, nothing < 1, measured_on="", **asked)
+
+
+def test_a_balanced_point_lets_neither_share_give_way() -> None:
+    rng = np.random.default_rng(0)
+    scores = np.concatenate([rng.uniform(0.3, 1.0, 300), rng.uniform(0.0, 0.6, 900)])
+    present = np.arange(1200) < 300
+    point = balanced_point("polyp", scores, present, measured_on="drawn frames")
+    assert abs(point.sensitivity - point.specificity) < 0.03
+    assert 0.4 < point.threshold < 0.55
+    assert point.specificity == pytest.approx((scores[~present] < point.threshold).mean())
+    assert "both" in point.rule
