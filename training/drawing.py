@@ -46,9 +46,9 @@ class Chances:
     heal: float = 0.3
 
 
-def drawer_of(frames: Frames, recipe: Recipe) -> "Drawer":
+def drawer_of(frames: Frames, recipe: Recipe, chances: Chances = Chances()) -> "Drawer":
     """Make what draws `frames` as `recipe` says."""
-    augment, chances = Augment(recipe.train_size, recipe.preprocess.fill), Chances()
+    augment = Augment(recipe.train_size, recipe.preprocess.fill)
     augment = replace(
         augment, colour=augment.colour * recipe.colour, cast=augment.cast * recipe.colour
     )

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from endolink.training.drawing import drawer_of
+from endolink.training.drawing import Chances, drawer_of
 from endolink.training.frames import Bools, Frames
 from endolink.training.inference import normalise
 from endolink.training.network import Network
@@ -15,6 +15,9 @@ from endolink.training.recipe import Recipe
 # No epoch of training has this number.
 _EPOCH = 1_000_003
 _BATCH = 16
+# Oftener than in training a frame is seen without its lesion: there the same scope, light and
+# hospital must say no.
+_CHANCES = Chances(lesion_free=0.6, transplant=0.2)
 
 
 def infer_shifted(
@@ -25,7 +28,7 @@ def infer_shifted(
     They are drawn as training frames are, with lesions transplanted and taken away, at the size
     that the network is judged at.
     """
-    drawer = drawer_of(frames, replace(recipe, train_size=recipe.size))
+    drawer = drawer_of(frames, replace(recipe, train_size=recipe.size), _CHANCES)
     logits, present, known = [], [], []
     with torch.inference_mode():
         for time in range(times):
