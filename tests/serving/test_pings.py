@@ -3,7 +3,6 @@ from endolink.serving.pings import FIRST_PINGS, PING_S, Pings
 
 def test_the_first_follow_each_other_quickly_and_then_they_are_rare() -> None:
     pings = Pings()
-    assert not pings.quick
     pings.begin()
     for number in range(FIRST_PINGS):
         assert pings.quick
