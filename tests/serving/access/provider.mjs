@@ -1,9 +1,9 @@
-// A real OpenID Connect provider for the tests: node provider.mjs FOLDER PORT KEY_ID SECONDS
+// A real OpenID Connect provider for the tests: node provider.mjs FOLDER PORT KEY_ID
 import { createRequire } from "node:module";
 import { generateKeyPairSync } from "node:crypto";
 import { pathToFileURL } from "node:url";
 
-const [folder, port, keyId, seconds] = process.argv.slice(2);
+const [folder, port, keyId] = process.argv.slice(2);
 const found = createRequire(`${folder}/package.json`).resolve("oidc-provider");
 const { Provider } = await import(pathToFileURL(found));
 const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
@@ -28,7 +28,7 @@ const provider = new Provider(issuer, {
         scope: "endolink:score endolink:stream endolink:metrics",
         audience: indicator.split(":").at(-1),
         accessTokenFormat: "jwt",
-        accessTokenTTL: Number(seconds),
+        accessTokenTTL: 600,
         jwt: { sign: { alg: "RS256" } },
       }),
     },
