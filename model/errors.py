@@ -482,7 +482,7 @@ class Forbidden(RequestError):
 
 
 class RateLimited(RequestError):
-    """This client asks more than it may; `retry_after` is in seconds."""
+    """A client asks more than it may; `retry_after` is in seconds."""
 
     code = "rate-limited"
     title = "This client asks too much"
