@@ -1,6 +1,7 @@
 """What the benchmarks' commands have in common."""
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,14 +21,16 @@ class Options:
         return ("--bundle", str(self.bundle)) if self.bundle else ()
 
 
-def parse(description: str | None, *, seconds: float) -> Options:
+def parse(
+    description: str | None, arguments: Sequence[str] | None = None, *, seconds: float
+) -> Options:
     """Read the command line; `seconds` is for how long each load lasts, unless it says so."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument(
         "--bundle", type=Path, help="an exported model; by default the bundled one", metavar="DIR"
     )
     parser.add_argument("--seconds", type=float, default=seconds, help="for each load")
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     return Options(given.bundle, given.seconds)
 
 

@@ -48,6 +48,8 @@ def served(*options: str, **environment: str) -> Iterator[Served]:
     finally:
         process.terminate()
         process.wait(30)
+        if process.stdout is not None:
+            process.stdout.close()
 
 
 @contextmanager

@@ -34,6 +34,10 @@
     │   ├── PacsUnreachable         pacs-unreachable
     │   └── PacsRefused             pacs-refused              it answered otherwise than asked
     ├── EgressRefused               egress-refused            the rules keep data from a destination
+    ├── AccessError                 who may ask
+    │   ├── KeysUnusable            keys-unusable             the file of API keys
+    │   └── IdentityProviderUnreachable
+    │                               identity-provider-unreachable
     ├── AuditError                  the log of who asked what
     │   ├── AuditUnavailable        audit-unavailable         it cannot be written, or read
     │   ├── AuditTampered           audit-tampered            it is not what was written
@@ -66,6 +70,9 @@
         ├── RequestTooLarge         request-too-large
         ├── UploadTooSlow           upload-too-slow
         ├── MediaTypeUnsupported    media-type-unsupported
+        ├── Unauthenticated         unauthenticated           nobody we know, or no longer
+        ├── Forbidden               forbidden                 somebody who may not
+        ├── RateLimited             rate-limited              too often, or too much at once
         ├── ModelUnknown            model-unknown
         ├── Overloaded              overloaded
         ├── DeadlineExceeded        deadline-exceeded         the verdict would come too late
@@ -271,6 +278,23 @@ class EgressRefused(EndoLinkError):
     title = "The rules do not let this data go there"
 
 
+class AccessError(EndoLinkError):
+    """Nobody can be told from anybody else."""
+
+    code = "access-error"
+    title = "It cannot be checked who asks"
+
+
+class KeysUnusable(AccessError):
+    code = "keys-unusable"
+    title = "The file of API keys cannot be used"
+
+
+class IdentityProviderUnreachable(AccessError):
+    code = "identity-provider-unreachable"
+    title = "The identity provider cannot be reached"
+
+
 class AuditError(EndoLinkError):
     """The audit log cannot be relied on."""
 
@@ -445,6 +469,27 @@ class UploadTooSlow(RequestError):
 class MediaTypeUnsupported(RequestError):
     code = "media-type-unsupported"
     title = "The request's body is of a kind that is not read"
+
+
+class Unauthenticated(RequestError):
+    code = "unauthenticated"
+    title = "It is not known who asks"
+
+
+class Forbidden(RequestError):
+    code = "forbidden"
+    title = "Whoever asks may not do this"
+
+
+class RateLimited(RequestError):
+    """A client asks more than it may; `retry_after` is in seconds."""
+
+    code = "rate-limited"
+    title = "This client asks too much"
+
+    def __init__(self, detail: str, retry_after: float) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
 
 
 class ModelUnknown(RequestError):

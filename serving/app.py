@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from types import ModuleType
 
 from starlette.applications import Starlette
+from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -13,8 +14,17 @@ from starlette.routing import Route
 
 from endolink.model.errors import ExtraMissing
 from endolink.model.runtime import available_cpus
+from endolink.serving.access.gate import Gate, Recogniser
+from endolink.serving.access.guard import Guard
+from endolink.serving.access.keys import KeyRing
+from endolink.serving.access.oidc import Tokens
+from endolink.serving.access.rate import Limiter
+from endolink.serving.audit.checkpoint import SigningKey
+from endolink.serving.audit.log import AuditLog
+from endolink.serving.audit.record import Recorder
 from endolink.serving.health import Health
 from endolink.serving.http import (
+    access,
     assets,
     frames,
     health,
@@ -41,6 +51,7 @@ RESOURCES = (
     *frames.RESOURCES,
     *model_list.RESOURCES,
     *health.RESOURCES,
+    *access.RESOURCES,
     *metrics_page.RESOURCES,
     *open_inference.RESOURCES,
 )
@@ -64,6 +75,10 @@ def create_app(settings: Settings, models: Models) -> Starlette:
     tracing = None if settings.traces is None else _import_tracing()
     traces = tracing.Traces(settings.traces, frames=settings.trace_frames) if tracing else None
 
+    gate = Gate(_recognisers(settings))
+    # Before the first request, so that a service which cannot remember does not begin.
+    audit = _audit(settings)
+
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         metrics = Metrics()
@@ -77,10 +92,16 @@ def create_app(settings: Settings, models: Models) -> Starlette:
         health = Health(models, scheduler, sessions, metrics)
         for collector in (StreamsNow(sessions), health):
             metrics.show(collector)
-        app.state.service = Service(settings, models, scheduler, intake, metrics, health, traces)
+        app.state.service = Service(
+            settings, models, scheduler, intake, metrics, health, traces, gate, audit
+        )
+        pruning = asyncio.create_task(audit.prune_daily()) if audit else None
         yield
         await app.state.sessions.close()
         await scheduler.drain()
+        if audit and pruning:
+            pruning.cancel()
+            await asyncio.to_thread(audit.log.close)
         if traces:
             await asyncio.to_thread(traces.close)
 
@@ -108,11 +129,50 @@ def create_app(settings: Settings, models: Models) -> Starlette:
     problems.install(app)
     # A verdict fits into a packet; of a batch of them, or this interface's description, a
     # compressed answer is a tenth. Outermost: what is measured includes it.
+    app.add_middleware(
+        Guard,
+        gate=gate,
+        limiter=Limiter(settings.quota) if settings.guarded else None,
+        tls=settings.tls_certificate is not None,
+    )
+    if settings.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type"],
+            expose_headers=["Server-Timing", "X-Request-Id", "Retry-After"],
+        )
     app.add_middleware(GZipMiddleware, minimum_size=_WORTH_COMPRESSING, compresslevel=_LEVEL)
     app.add_middleware(Observe)
     if tracing:
         app.add_middleware(tracing.TraceRequests, traces=traces)
     return app
+
+
+def _recognisers(settings: Settings) -> list[Recogniser]:
+    found: list[Recogniser] = []
+    if settings.keys is not None:
+        ring = KeyRing(settings.keys)
+        # A file that cannot be read is said now, and not to the first who asks.
+        ring.listed()
+        found.append(ring)
+    if (provider := settings.identity_provider) is not None:
+        found.append(Tokens(provider))
+    return found
+
+
+def _audit(settings: Settings) -> Recorder | None:
+    if settings.audit is None or settings.audit_key is None:
+        return None
+    log = AuditLog.open(
+        settings.audit.get_secret_value(),
+        settings.audit_chain,
+        SigningKey.read(settings.audit_key),
+        policy=settings.audit_policy,
+        durable=settings.audit_durable,
+    )
+    return Recorder(log, settings.audit_days)
 
 
 def _import_tracing() -> ModuleType:

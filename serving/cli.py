@@ -1,6 +1,5 @@
 """`endolink serve`: the service on a port."""
 
-import ipaddress
 import shlex
 import signal
 import sys
@@ -16,6 +15,7 @@ from rich.console import Console
 from endolink import sample_data
 from endolink.model.errors import EndoLinkError
 from endolink.model.runtime import Provider
+from endolink.serving.access.settings import is_loopback
 from endolink.serving.app import create_app
 from endolink.serving.logs import Format
 from endolink.serving.models import Models
@@ -49,6 +49,32 @@ def serve(
     threads: Annotated[
         int | None,
         typer.Option(help="Threads of one network run.", show_default="the container's CPU quota"),
+    ] = None,
+    keys: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Ask everybody for an API key of this file; `endolink key create` makes them. "
+            "Beyond this machine it is not served without, or without an identity provider.",
+        ),
+    ] = None,
+    audit: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LOG",
+            help="Remember who asked what, and what was answered: an SQLite file, or "
+            "postgresql://...",
+        ),
+    ] = None,
+    audit_key: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="What signs it; `endolink audit key FILE` makes one."),
+    ] = None,
+    tls_certificate: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Encrypt: the certificate chain, in PEM.")
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The certificate's private key, in PEM.")
     ] = None,
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
@@ -85,6 +111,11 @@ def serve(
         "bundles": tuple(bundle) if bundle else None,
         "provider": provider,
         "threads": threads,
+        "keys": keys,
+        "audit": audit,
+        "audit_key": audit_key,
+        "tls_certificate": tls_certificate,
+        "tls_key": tls_key,
     }
     try:
         settings = Settings(**{name: value for name, value in given.items() if value is not None})
@@ -98,7 +129,7 @@ def serve(
     models = Models.open(settings)
     _reload_on_hangup(models)
     app = create_app(settings, models)
-    make_server(app, settings, lambda bound: _announce(settings.host, bound)).run()
+    make_server(app, settings, lambda bound: _announce(settings, bound)).run()
 
 
 def _reload_on_hangup(models: Models) -> None:
@@ -114,26 +145,31 @@ def _reload_on_hangup(models: Models) -> None:
 
 
 def _say(error: ValidationError) -> str:
+    # Where a rule joins several settings its input is all of them, secrets included.
     return "; ".join(
         f"{'.'.join(str(part) for part in fault['loc'])}={fault['input']!r}: {fault['msg']}"
+        if fault["loc"]
+        else fault["msg"]
         for fault in error.errors()
     )
 
 
-def _announce(host: str, port: int) -> None:
+def _announce(settings: Settings, port: int) -> None:
     """Print where to look and what to try; warn where the network can listen in."""
-    url = f"http://{_reachable(host)}:{port}"
+    scheme = "http" if settings.tls_certificate is None else "https"
+    url = f"{scheme}://{_reachable(settings.host)}:{port}"
     frame = next(path for path in sample_data.frames() if path.stem == _SAMPLE)
+    key = ' -H "Authorization: Bearer $ENDOLINK_KEY"' if settings.guarded else ""
     out = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
     out.print(f"EndoLink listens on {url} and says how to use it at {url}/docs")
     out.print("Score a sample frame:\n")
-    out.print(f"  curl -sS --data-binary @{shlex.quote(str(frame))} {url}/v1/frames\n")
+    out.print(f"  curl -sS --data-binary @{shlex.quote(str(frame))}{key} {url}/v1/frames\n")
     out.print("It points; the clinician decides. Ctrl-C stops it.")
-    if not _is_loopback(host):
+    if scheme == "http" and not settings.trusted_proxies and not is_loopback(settings.host):
         Console(stderr=True, soft_wrap=True).print(
-            f"WARNING: {host} can be reached from the network, and this service neither asks who "
-            "is there nor encrypts what is sent. Put it behind a proxy that does both, or listen "
-            "on 127.0.0.1.",
+            f"WARNING: {settings.host} can be reached from the network, and what is sent is not "
+            "encrypted. Give a certificate (--tls-certificate, --tls-key), or put a proxy before "
+            "it that does this, and name it in ENDOLINK_TRUSTED_PROXIES.",
             style="bold red",
         )
 
@@ -145,10 +181,3 @@ def _reachable(host: str) -> str:
     if host == "::":
         return "[::1]"
     return f"[{host}]" if ":" in host else host
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

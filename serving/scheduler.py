@@ -27,6 +27,7 @@ from typing import Any, TypeVar
 from endolink.model.classifier import Classifier, Prepared
 from endolink.model.errors import Abandoned, DeadlineExceeded, Overloaded, ShuttingDown
 from endolink.model.verdict import Verdict
+from endolink.serving.inflow import Inflow
 from endolink.serving.waiting import LANES, Lane, Waiting
 
 logger = logging.getLogger(__name__)
@@ -113,7 +114,8 @@ class Scheduler:
     """A bounded queue before a fixed number of worker threads; used from one event loop.
 
     At most `workers` jobs run and at most `queue` more wait in each lane; what comes after is
-    refused at once rather than made to wait for an answer that nobody wants any more. Interactive
+    refused at once rather than made to wait for an answer that nobody wants any more; in a flood
+    the door lets in no more than keeps the workers busy. Interactive
     jobs go strictly before bulk ones, and clients of one lane have their turns one after the other:
     a client that fills the queue loses its newest job to one that comes with less.
     """
@@ -132,6 +134,7 @@ class Scheduler:
         self._idle.set()
         self._draining = False
         self._service_seconds = _FIRST_GUESS
+        self._inflow = Inflow(queue)
         self._threads = [
             Thread(target=self._work, name=f"frame-{number}", daemon=True)
             for number in range(workers)
@@ -191,6 +194,7 @@ class Scheduler:
             The service finishes what it has and takes no more.
         """
         with self._changed:
+            self._inflow.ask(client, perf_counter(), self.workers / self._service_seconds)
             self._admit(lane, client, deadline)
 
     def _admit(self, lane: Lane, client: str, deadline: float | None) -> _Job | None:
@@ -200,7 +204,12 @@ class Scheduler:
         idle = self.workers - self._running
         if deadline is not None:
             self._in_time(self._waiting.ahead(lane, client) + 1 - idle, deadline)
-        if self._waiting.count(lane) < self.queue + idle:
+        waiting = self._waiting.count(lane)
+        # About half a job's wait, so that no worker is idle while the next one's body comes.
+        enough = waiting >= max(1, self.workers // 2) + idle
+        if enough and self._inflow.flood and not self._inflow.modest(client):
+            raise self._overloaded(lane)
+        if waiting < self.queue + idle:
             return None
         greedy = self._waiting.greediest(lane, client)
         if greedy is None:

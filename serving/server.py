@@ -45,8 +45,11 @@ def make_server(app: Starlette, settings: Settings, on_listening: Callable[[int]
             access_log=False,
             log_config=None,
             server_header=False,
-            # Nobody is believed about who they are; nothing here asks.
-            proxy_headers=False,
+            # Nobody is believed about who connects but the proxies that are named.
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=list(settings.trusted_proxies),
+            ssl_certfile=settings.tls_certificate,
+            ssl_keyfile=settings.tls_key,
             # A viewer that looks at stills keeps its connection between two of them.
             timeout_keep_alive=75,
             timeout_graceful_shutdown=settings.shutdown_grace,

@@ -1,9 +1,11 @@
 """What every resource of one running service shares."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
+from endolink.serving.access.gate import Gate
+from endolink.serving.audit.record import Recorder
 from endolink.serving.health import Health
 from endolink.serving.intake import Intake
 from endolink.serving.metrics import Metrics
@@ -29,6 +31,8 @@ class Service:
     metrics: Metrics
     health: Health
     traces: "Traces | None" = None
+    gate: Gate = field(default_factory=Gate)
+    audit: Recorder | None = None
 
     def followed(self, work: Callable[[Turn], Answer]) -> Callable[[Turn], Answer]:
         """Give `work` for the scheduler: traced where its request is, else itself."""

@@ -46,6 +46,7 @@ class Sessions:
         self._traces = traces
         self._grace_s = grace_s
         self._sessions: dict[str, Session] = {}
+        self._owners: dict[str, str] = {}
         self._expiries: dict[str, asyncio.TimerHandle] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -55,8 +56,10 @@ class Sessions:
     def __iter__(self) -> Iterator[Session]:
         return iter(self._sessions.values())
 
-    def enter(self, hello: Hello, connection: Connection) -> Session:
+    def enter(self, hello: Hello, connection: Connection, *, owner: str = "") -> Session:
         """Begin the session that `hello` asks for, or go on with the one that it names.
+
+        Only its `owner` may go on with it.
 
         Raises
         ------
@@ -67,7 +70,11 @@ class Sessions:
         Overloaded
             As many sessions as allowed go on.
         """
-        session = self._begin(hello) if hello.resume is None else self._find(hello.resume)
+        if hello.resume is None:
+            session = self._begin(hello)
+            self._owners[session.name] = owner
+        else:
+            session = self._find(hello.resume, owner)
         session.attach(connection, hello, resumed=hello.resume is not None)
         self.counts.session("begun" if hello.resume is None else "resumed")
         if (expiry := self._expiries.pop(session.name, None)) is not None:
@@ -94,6 +101,7 @@ class Sessions:
     def _end(self, session: Session) -> None:
         if (expiry := self._expiries.pop(session.name, None)) is not None:
             expiry.cancel()
+        self._owners.pop(session.name, None)
         if self._sessions.pop(session.name, None) is not None:
             closing = asyncio.create_task(session.close())
             self._closing.add(closing)
@@ -127,10 +135,11 @@ class Sessions:
         logger.info("stream begins, %d go on", len(self._sessions))
         return session
 
-    def _find(self, name: str) -> Session:
-        try:
-            return self._sessions[name]
-        except KeyError:
+    def _find(self, name: str, owner: str) -> Session:
+        session = self._sessions.get(name)
+        # Of somebody else's session not even that there is one.
+        if session is None or self._owners[name] != owner:
             raise SessionUnknown(
                 "The session is over, or never was; begin a new one, without `resume`."
-            ) from None
+            )
+        return session

@@ -5,15 +5,17 @@ from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from endolink.model.frame import Limits
 from endolink.model.runtime import Provider
+from endolink.serving.access.settings import AccessSettings, is_loopback
+from endolink.serving.audit.settings import AuditSettings
 
 _LIMITS = Limits()
 
 
-class Settings(BaseSettings):
+class Settings(AccessSettings, AuditSettings):
     """The settings of a service; they do not change while it runs.
 
     Each is read from the environment as `ENDOLINK_` and its name in capitals: `ENDOLINK_PORT=9000`.
@@ -101,6 +103,17 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(part for part in value.split(os.pathsep) if part)
         return value
+
+    @model_validator(mode="after")
+    def _is_guarded(self) -> Self:
+        if not self.guarded and not is_loopback(self.host):
+            raise ValueError(
+                f"{self.host} can be reached from the network, and nobody would be asked who they "
+                "are; name a file of API keys (`endolink key create` makes one, ENDOLINK_KEYS or "
+                "--keys names it), or an identity provider (ENDOLINK_OIDC_ISSUER), or listen on "
+                "127.0.0.1"
+            )
+        return self
 
     @model_validator(mode="after")
     def _limits_hold(self) -> Self:

@@ -31,6 +31,7 @@ from endolink.serving.condition import Gauge
 from endolink.serving.link import LinkAdvisor, Range
 from endolink.serving.mailbox import Arrival, Connection, Mailbox
 from endolink.serving.models import Models
+from endolink.serving.pings import FIRST_PING_S, Pings
 from endolink.serving.road import walk
 from endolink.serving.scheduler import Scheduler, Turn
 from endolink.serving.stream_metrics import StreamCounts
@@ -42,7 +43,6 @@ from endolink.serving.wire import (
     Fault,
     Hello,
     Judged,
-    Ping,
     Pong,
     Ready,
     ServerMessage,
@@ -63,13 +63,6 @@ MAX_FRAME_BYTES: Final = 8 * 2**20
 GRACE_S: Final = 30.0
 # The state is looked at this often; a person sees no delay in it.
 TICK_S: Final = 0.25
-# Pings at first follow each other quickly, so that ages hold after the first few frames; then they
-# are rare: 30 bytes twice a second.
-PING_S: Final = 0.5
-FIRST_PINGS: Final = 5
-FIRST_PING_S: Final = 0.05
-# Pings that were not answered are forgotten beyond this many.
-_PINGS_OUT: Final = 16
 # Our clock and a client's estimate of it may differ by a stalled link, not by more: a client that
 # returns with another clock is another client.
 _CLOCK_SLACK_S: Final = 5.0
@@ -112,10 +105,7 @@ class Session:
         self._advisor = LinkAdvisor(_pictures(classifier))
         self._alerting = Alerting(classifier)
         self._connections: list[Connection] = []
-        self._pings: dict[int, float] = {}
-        self._ping = 0
-        self._quick_pings = 0
-        self._pinged_s = 0.0
+        self._pings = Pings()
         self._judging = False
         self._judging_s = _FIRST_JUDGING_S
         self._said: Condition = self._condition(perf_counter())
@@ -161,7 +151,7 @@ class Session:
         self._connections.append(connection)
         for old in self._connections[:-CONNECTIONS]:
             old.close()
-        self._quick_pings = FIRST_PINGS
+        self._pings.begin()
         self._said = self._condition(now)
         connection.send(
             Ready(
@@ -205,7 +195,7 @@ class Session:
         """Take in the answer to a ping; one that was not asked for says nothing."""
         now = perf_counter()
         self._gauge.heard(now)
-        sent = self._pings.pop(message.id, None)
+        sent = self._pings.answered(message.id)
         if sent is not None:
             self._clock.observe(sent, message.clock_us / 1e6, now)
 
@@ -312,12 +302,14 @@ class Session:
 
     async def _tick(self) -> None:
         while True:
-            quick = self._quick_pings > 0 and self.connected
+            quick = self._pings.quick and self.connected
             await asyncio.sleep(FIRST_PING_S if quick else TICK_S)
             now = perf_counter()
             self._connections = [other for other in self._connections if other.is_open]
-            if quick or now - self._pinged_s >= PING_S:
-                self._send_ping(now)
+            if self._pings.due(now):
+                pings = self._pings.round(len(self._connections), now)
+                for connection, ping in zip(self._connections, pings, strict=True):
+                    connection.send(ping)
             # A frame that is on its way is no silence: told of it too early, the alerts of before
             # it would end.
             if not (self._judging or len(self._mailbox)):
@@ -331,16 +323,6 @@ class Session:
             if condition != self._said:
                 self._said = condition
                 self._send(condition)
-
-    def _send_ping(self, now: float) -> None:
-        self._pinged_s = now
-        self._quick_pings = max(0, self._quick_pings - 1)
-        for connection in self._connections:
-            number = self._ping = self._ping + 1
-            self._pings[number] = now
-            connection.send(Ping(number))
-        while len(self._pings) > _PINGS_OUT:
-            del self._pings[next(iter(self._pings))]
 
     def _follow_models(self) -> None:
         """Go on with the version that answers now; between two frames, so that none is mixed."""

@@ -32,8 +32,8 @@ PROTOCOL: Final = 1
 
 MAGIC: Final = b"EL"
 HEADER: Final = Struct("!2sBBIQII")
-MAX_TEXT: Final = 4096
-"""The most characters of a client's text message: the longest sensible one has some 300."""
+MAX_TEXT: Final = 12_288
+"""The most characters of a client's text message: a hello with a large token has some 8,000."""
 
 _BOX: Final = 0b1
 # JavaScript's numbers are exact up to here: 285 years of microseconds.
@@ -142,7 +142,8 @@ class Hello:
 
     `clock_us` is its clock now, the one of the capture times. `deadline_ms` is the age at which a
     frame is not worth a verdict any more. `resume` names a session to go on with, or to give it a
-    second connection.
+    second connection. `credential` is an API key or an access token, where the service asks who is
+    there: a browser cannot set a WebSocket's headers, and an address ends up in logs.
     """
 
     clock_us: Clock
@@ -150,6 +151,7 @@ class Hello:
     model: Annotated[str, Field(max_length=100)] | None = None
     deadline_ms: Annotated[int, Field(ge=50, le=10_000)] = 1000
     resume: Annotated[str, Field(max_length=100)] | None = None
+    credential: Annotated[str, Field(max_length=8192)] | None = field(default=None, repr=False)
     type: Literal["hello"] = "hello"
 
 

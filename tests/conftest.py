@@ -13,6 +13,7 @@ DEBIAN = {
     "Orthanc": ("orthanc", "orthanc-dicomweb"),
     "dciodvfy": ("dicom3tools",),
     "node": ("nodejs",),
+    "npm": ("npm",),
     "curl": ("curl",),
     "chromium": ("chromium",),
 }

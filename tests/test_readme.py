@@ -14,10 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from endolink import sample_data
 from tests.conftest import REPOSITORY
 
-README = (REPOSITORY / "README.md").read_text()
+# What a researcher does takes a data set: tests/test_first_hour.py makes a small one.
+README = re.sub(
+    r"^### A researcher's first hour$.*?(?=^## )",
+    "",
+    (REPOSITORY / "README.md").read_text(),
+    flags=re.MULTILINE | re.DOTALL,
+)
 COMMANDS = [
     line
     for block in re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
@@ -38,22 +43,13 @@ def port() -> int:
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Clone what is committed, and add what a researcher would bring: frames in folders."""
+    """Clone what is committed."""
     folder = tmp_path_factory.mktemp("newcomer") / "endolink"
     git = ["git", "clone", "--quiet", "--no-hardlinks", str(REPOSITORY), str(folder)]
     subprocess.run(git, check=True)
     # The development environment takes minutes to build and is the one that runs this test.
     (folder / ".venv-dev").symlink_to(sys.prefix)
     (Path(sys.prefix) / "installed").touch()
-    known = sample_data.truth()["stills"]
-    for path in sample_data.frames():
-        for code in ("polyp", "bbps-2-3", "bbps-0-1"):
-            if code in known[path.name]["findings"]:
-                for copy in range(4):
-                    target = folder / "my-frames" / code / f"{path.stem}-{copy}.jpg"
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copy(path, target)
-                break
     return folder
 
 

@@ -1,22 +1,46 @@
-"""One frame, one verdict, over HTTP.
+"""Frames in, verdicts out, over HTTP.
 
 with Client("http://127.0.0.1:8000") as client:
     verdict = client.score(Path("frame.jpg").read_bytes())
     print(verdict.top.code, verdict.top.probability)
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypedDict, Unpack
 
 import httpx
 
-from endolink.model.errors import ServiceUnreachable
-from endolink.model.verdict import VERDICT_JSON, Verdict
+from endolink.model.errors import EndoLinkError, ServiceUnreachable
+from endolink.model.verdict import EXPLAINED_JSON, VERDICT_JSON, ExplainedVerdict, Verdict
 from endolink.serving.client.problem import as_error
 
 # Connecting included: whoever waits longer wants a newer frame.
 TIMEOUT_S = 10.0
+
+Scored = Verdict | EndoLinkError
+"""What became of one frame of several: its verdict, or why it has none."""
+
+
+class Options(TypedDict, total=False):
+    """What may be said of every request; docs/service.md has the meaning of each.
+
+    With `explain="heatmap"` verdicts are `ExplainedVerdict`. `deadline_ms` is counted from the
+    request's arrival.
+    """
+
+    explain: Literal["none", "box", "heatmap"]
+    model: str
+    version: str
+    deadline_ms: float
+    priority: Literal["interactive", "bulk"]
+
+
+class FrameOptions(Options, total=False):
+    """What may be said of one frame besides; both come back in its verdict."""
+
+    captured_at: datetime
+    sequence: int
 
 
 class Client:
@@ -35,15 +59,7 @@ class Client:
         """Let the connections go."""
         self._http.close()
 
-    def score(
-        self,
-        image: bytes,
-        *,
-        explain: Literal["none", "box"] = "none",
-        model: str | None = None,
-        captured_at: datetime | None = None,
-        sequence: int | None = None,
-    ) -> Verdict:
+    def score(self, image: bytes, **options: Unpack[FrameOptions]) -> Verdict:
         """Send one image file's bytes as they are; give what the service points at in it.
 
         Raises
@@ -53,17 +69,27 @@ class Client:
         ServiceUnreachable
             There was no answer, or none of EndoLink's.
         """
+        return _read(self._post("/v1/frames", options, content=image))
+
+    def score_all(self, images: Sequence[bytes], **options: Unpack[Options]) -> list[Scored]:
+        """Send several at once, and give for each, in order, its verdict or its error.
+
+        Such a request is `bulk` unless `priority` says otherwise. Raises as `score` does for what
+        concerns all of them.
+        """
+        if not images:
+            return []
+        return _read_all(self._post("/v1/frames:batch", options, files=_form(images)))
+
+    def _post(self, path: str, options: Mapping[str, Any], **body: Any) -> httpx.Response:
         try:
-            answer = self._http.post(
-                "/v1/frames", content=image, params=_query(explain, model, captured_at, sequence)
-            )
+            return self._http.post(path, params=_query(options), **body)
         except httpx.TransportError as error:
             raise _unreachable(error) from error
-        return _read(answer)
 
 
 class AsyncClient:
-    """The same as `Client`, for an event loop."""
+    """The same as `Client`, for an event loop; a task that is cancelled takes its work with it."""
 
     def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S) -> None:
         self._http = httpx.AsyncClient(base_url=url, timeout=timeout_s)
@@ -78,46 +104,65 @@ class AsyncClient:
         """Let the connections go."""
         await self._http.aclose()
 
-    async def score(
-        self,
-        image: bytes,
-        *,
-        explain: Literal["none", "box"] = "none",
-        model: str | None = None,
-        captured_at: datetime | None = None,
-        sequence: int | None = None,
-    ) -> Verdict:
-        """As `Client.score` does; a task that is cancelled takes the frame's work with it."""
+    async def score(self, image: bytes, **options: Unpack[FrameOptions]) -> Verdict:
+        """As `Client.score` does."""
+        return _read(await self._post("/v1/frames", options, content=image))
+
+    async def score_all(self, images: Sequence[bytes], **options: Unpack[Options]) -> list[Scored]:
+        """As `Client.score_all` does."""
+        if not images:
+            return []
+        return _read_all(await self._post("/v1/frames:batch", options, files=_form(images)))
+
+    async def _post(self, path: str, options: Mapping[str, Any], **body: Any) -> httpx.Response:
         try:
-            answer = await self._http.post(
-                "/v1/frames", content=image, params=_query(explain, model, captured_at, sequence)
-            )
+            return await self._http.post(path, params=_query(options), **body)
         except httpx.TransportError as error:
             raise _unreachable(error) from error
-        return _read(answer)
 
 
-def _query(
-    explain: str, model: str | None, captured_at: datetime | None, sequence: int | None
-) -> dict[str, str]:
-    options = {
-        "explain": explain,
-        "model": model,
-        "captured_at": captured_at and captured_at.isoformat(),
-        "sequence": sequence,
+def _query(options: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        name: value.isoformat() if isinstance(value, datetime) else str(value)
+        for name, value in options.items()
+        if value is not None
     }
-    return {name: str(value) for name, value in options.items() if value is not None}
+
+
+def _form(images: Sequence[bytes]) -> list[tuple[str, tuple[str, bytes]]]:
+    # A file needs a name; the service does not look at it.
+    return [("frame", (str(number), image)) for number, image in enumerate(images)]
 
 
 def _read(answer: httpx.Response) -> Verdict:
-    if answer.status_code == httpx.codes.OK:
-        try:
-            return VERDICT_JSON.validate_json(answer.content)
-        except ValueError:
-            raise ServiceUnreachable(
-                "The answer is not a verdict; is this EndoLink, and of this version?"
-            ) from None
-    raise as_error(_problem(answer))
+    if answer.status_code != httpx.codes.OK:
+        raise as_error(_problem(answer))
+    try:
+        return _verdict(answer.json())
+    except ValueError:
+        raise _not_ours() from None
+
+
+def _read_all(answer: httpx.Response) -> list[Scored]:
+    if answer.status_code != httpx.codes.OK:
+        raise as_error(_problem(answer))
+    try:
+        return [
+            _verdict(frame["verdict"]) if "verdict" in frame else as_error(frame["error"])
+            for frame in answer.json()["frames"]
+        ]
+    except (KeyError, TypeError, ValueError):
+        raise _not_ours() from None
+
+
+def _verdict(value: Any) -> Verdict | ExplainedVerdict:
+    kind = EXPLAINED_JSON if "heatmaps" in value else VERDICT_JSON
+    verdict: Verdict = kind.validate_python(value)
+    return verdict
+
+
+def _not_ours() -> ServiceUnreachable:
+    return ServiceUnreachable("The answer is not a verdict; is this EndoLink, and of this version?")
 
 
 def _problem(answer: httpx.Response) -> Mapping[str, Any]:

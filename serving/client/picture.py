@@ -22,8 +22,11 @@ def encode(picture: Picture, side: int, quality: int) -> bytes:
     scale = side / min(image.size)
     if scale < 1:
         width, height = (max(1, round(length * scale)) for length in image.size)
-        # `reducing_gap` averages whole blocks first: as good to the eye, at a third of the time.
-        image = image.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=2.0)
+        # Whole blocks are averaged first, and only the rest is resampled: all that is sent costs
+        # its sender a few milliseconds, which the verdict's age begins with.
+        if (blocks := int(1 / scale)) > 1:
+            image = image.reduce(blocks)
+        image = image.resize((width, height), Image.Resampling.BILINEAR)
     if image.mode != "RGB":
         image = image.convert("RGB")
     file = BytesIO()

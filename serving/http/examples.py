@@ -16,6 +16,7 @@ RELOAD = (f"curl -sS -X POST '{BASE}/v1/models:reload'",)
 ACTIVATE = (f"curl -sS -X POST '{BASE}/v1/models:activate?model=colonoscopy&version=1.0.0'",)
 MODELS = (f"curl -sS '{BASE}/v1/models'",)
 HEALTHZ = (f"curl -sS '{BASE}/healthz'",)
+ACCESS = (f"curl -sS '{BASE}/v1/access'",)
 READYZ = (f"curl -sS '{BASE}/readyz'",)
 
 SERVER = (f"curl -sS '{BASE}/v2'",)

@@ -12,7 +12,13 @@ from endolink.model.errors import EndoLinkError
 from endolink.model.verdict import ExplainedVerdict, Timing, Verdict, to_json
 from endolink.serving.http import body, examples, problems
 from endolink.serving.http.options import BatchOptions, FrameOptions
-from endolink.serving.http.resource import Resource, client_of, service_of, while_connected
+from endolink.serving.http.resource import (
+    Resource,
+    client_of,
+    remember,
+    service_of,
+    while_connected,
+)
 from endolink.serving.road import walk
 from endolink.serving.scheduler import Turn
 
@@ -117,10 +123,13 @@ async def judge_frame(request: Request) -> Response:
             )
             return verdict, to_json(verdict)
 
-        verdict, written = await while_connected(
-            request,
-            scheduler.run(service.followed(job), lane=lane, client=client, deadline=deadline),
-        )
+        async def judged() -> tuple[Verdict, bytes]:
+            followed = service.followed(job)
+            answer = await scheduler.run(followed, lane=lane, client=client, deadline=deadline)
+            await remember(request, *answer)
+            return answer
+
+        verdict, written = await while_connected(request, judged())
     return Response(
         written,
         media_type="application/json",
@@ -171,11 +180,11 @@ async def judge_frames(request: Request) -> Response:
 
         try:
             async with turns:
-                return BatchItem(
-                    verdict=await scheduler.run(
-                        service.followed(job), lane=lane, client=client, deadline=deadline
-                    )
+                verdict = await scheduler.run(
+                    service.followed(job), lane=lane, client=client, deadline=deadline
                 )
+            await remember(request, verdict, to_json(verdict))
+            return BatchItem(verdict=verdict)
         except EndoLinkError as error:
             if problems.status_of(type(error)) == 500:
                 raise

@@ -12,7 +12,13 @@ from endolink.model.findings import Kind, finding
 from endolink.model.manifest import ValidatedInput
 from endolink.serving.http import examples
 from endolink.serving.http.options import Query
-from endolink.serving.http.resource import Resource, answer_json, local_only, service_of
+from endolink.serving.http.resource import (
+    Resource,
+    answer_json,
+    local_only,
+    principal_of,
+    service_of,
+)
 from endolink.serving.models import Models
 
 
@@ -78,10 +84,12 @@ async def reload_models(request: Request) -> Response:
 
     A new version is verified, self-tested and warmed up beside the one that answers, and takes over
     between two requests; the one before stays for whoever names its version. Where anything is
-    wrong with it nothing changes. SIGHUP does the same. Only from the service's own machine.
+    wrong with it nothing changes. SIGHUP does the same. It takes the scope `admin`; where
+    nobody is asked who they are, it is only for the service's own machine.
     """
     local_only(request)
     models = service_of(request).models
+    await _note(request, "reload", models.get())
     try:
         await asyncio.to_thread(models.reload)
     except EndoLinkError as error:
@@ -94,13 +102,21 @@ async def reload_models(request: Request) -> Response:
 async def activate_model(request: Request) -> Response:
     """Let another version that is loaded answer from now on: the way back from a new one.
 
-    Only from the service's own machine.
+    It takes the scope `admin`; where nobody is asked, it is only for the service's own machine.
     """
     local_only(request)
     options = Activation.read(request.query_params)
     models = service_of(request).models
+    await _note(request, "activate", models.get(options.model, options.version))
     await asyncio.to_thread(models.activate, options.model, options.version)
     return answer_json(_list(models))
+
+
+async def _note(request: Request, action: str, classifier: Classifier) -> None:
+    """Note what is about to be done: a change that cannot be remembered is not made."""
+    if (audit := service_of(request).audit) is not None:
+        identity = classifier.identity
+        await audit.admin(principal_of(request).name, action, identity.name, identity.digest)
 
 
 class Activation(Query):

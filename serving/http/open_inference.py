@@ -30,7 +30,13 @@ from endolink.model.frame import Frame, Limits
 from endolink.model.verdict import VERDICT_JSON, Verdict
 from endolink.serving.http import body, examples, tensors
 from endolink.serving.http import open_inference_schema as schema
-from endolink.serving.http.resource import Resource, client_of, service_of, while_connected
+from endolink.serving.http.resource import (
+    Resource,
+    client_of,
+    remember,
+    service_of,
+    while_connected,
+)
 from endolink.serving.road import walk
 from endolink.serving.scheduler import Turn
 
@@ -126,7 +132,9 @@ async def infer(request: Request) -> Response:
     async def judge(image: bytes | Frame, deadline: float | None) -> Verdict:
         async with turns:
             work = service.followed(lambda turn: walk(turn, classifier, image))
-            return await scheduler.run(work, client=client, deadline=deadline)
+            verdict = await scheduler.run(work, client=client, deadline=deadline)
+        await remember(request, verdict, VERDICT_JSON.dump_json(verdict))
+        return verdict
 
     async def judge_all(data: bytes) -> tuple[tensors.Inference, list[Verdict]]:
         def unpack(_: Turn) -> tuple[tensors.Inference, Sequence[bytes | Frame]]:

@@ -44,7 +44,12 @@ STATUS: Mapping[type[errors.EndoLinkError], int] = {
     errors.MediaTypeUnsupported: 415,
     errors.ModelUnknown: 404,
     errors.Overloaded: 503,
+    errors.Unauthenticated: 401,
+    errors.Forbidden: 403,
     errors.NotAllowed: 403,
+    errors.RateLimited: 429,
+    errors.AccessError: 503,
+    errors.AuditError: 503,
     errors.ModelChangeRefused: 409,
     errors.ShuttingDown: 503,
     # As google.rpc.Code maps DEADLINE_EXCEEDED; 503 would ask for the same, old frame again.
@@ -151,17 +156,27 @@ def of_status(status: HTTPStatus, detail: str) -> Response:
 
 async def _endolink_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.EndoLinkError)
+    return answer(request, error)
+
+
+def answer(request: Request, error: errors.EndoLinkError) -> Response:
+    """Make the answer that `error` is to `request`."""
     _count(request.scope, error.code)
     status = status_of(type(error))
     if status == 500:
         return _unexpected(error)
-    retry_after = error.retry_after if isinstance(error, errors.Overloaded) else None
+    retry_after = None
+    if isinstance(error, errors.Overloaded | errors.RateLimited):
+        retry_after = error.retry_after
+    # RFC 6750, section 3: and no word of what was wrong with the credentials.
+    challenge = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
     return _answer(
         status,
         error.code,
         error.title,
         error.detail,
         retry_after=retry_after,
+        headers=challenge,
         path=request.url.path,
     )
 

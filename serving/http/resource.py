@@ -14,6 +14,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from endolink.model.errors import NotAllowed
+from endolink.model.verdict import Verdict
+from endolink.serving.access.principal import ANYBODY, Principal
 from endolink.serving.http.deprecation import Deprecation, used
 from endolink.serving.service import Service
 
@@ -88,14 +90,24 @@ def service_of(request: Request) -> Service:
     return service
 
 
+def principal_of(request: Request) -> Principal:
+    """Give who makes `request`, as the gate has found; `ANYBODY` where nobody is asked."""
+    principal: Principal = request.scope.get("principal", ANYBODY)
+    return principal
+
+
 def local_only(request: Request) -> None:
-    """Let nobody through but a program on this machine that speaks to the service itself.
+    """Where nobody is asked, let nobody through but a program that runs on this machine itself.
+
+    Where somebody is, the gate has seen to it that they may.
 
     Raises
     ------
     NotAllowed
         The request comes from elsewhere, through a proxy, or out of a web page.
     """
+    if principal_of(request) is not ANYBODY:
+        return
     host = request.client.host if request.client else ""
     try:
         here = ipaddress.ip_address(host).is_loopback
@@ -106,14 +118,29 @@ def local_only(request: Request) -> None:
 
 
 def client_of(request: Request) -> str:
-    """Tell one client from another, for the sake of fairness only: nobody's identity is checked.
+    """Tell one client from another, for the sake of fairness.
 
-    The header `X-Client-Id`, or the address that the connection comes from.
+    Who it is and the header `X-Client-Id`; where nobody is asked, that, or the address that the
+    connection comes from.
     """
     named = request.headers.get(_CLIENT_HEADER)
+    if (principal := principal_of(request)) is not ANYBODY:
+        return f"{principal.name} {(named or '')[:_CLIENT_LENGTH]}"
     if named is not None:
         return f"id {named[:_CLIENT_LENGTH]}"
     return request.client.host if request.client else ""
+
+
+async def remember(request: Request, verdict: Verdict, written: bytes) -> None:
+    """Note in the audit log, where there is one, what is about to be answered.
+
+    Raises
+    ------
+    AuditUnavailable
+        It cannot be written, and nothing may be answered without.
+    """
+    if (audit := service_of(request).audit) is not None:
+        await audit.frame(principal_of(request).name, verdict, written)
 
 
 async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:

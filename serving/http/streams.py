@@ -1,8 +1,12 @@
 """`/v1/streams`: a WebSocket with frames in and verdicts out, for as long as a client watches."""
 
 import asyncio
+import hashlib
 from contextlib import suppress
+from dataclasses import dataclass
+from time import perf_counter
 from typing import Final
+from urllib.parse import urlsplit
 
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -13,9 +17,22 @@ from endolink.model.errors import (
     RequestInvalid,
     StreamMessageInvalid,
 )
+from endolink.serving.access.principal import Principal
+from endolink.serving.audit.record import STREAM_S, Covered, Recorder
+from endolink.serving.service import Service
 from endolink.serving.sessions import Sessions
 from endolink.serving.stream import Session
-from endolink.serving.wire import Bye, Fault, Hello, Pong, ServerMessage, dump, read_client
+from endolink.serving.wire import (
+    Alert,
+    Bye,
+    Fault,
+    Hello,
+    Judged,
+    Pong,
+    ServerMessage,
+    dump,
+    read_client,
+)
 
 # A client says hello at once: this long covers a stalled first round trip.
 HELLO_S: Final = 10.0
@@ -26,6 +43,8 @@ IDLE_S: Final = 30.0
 OUTBOX: Final = 256
 # How often it is looked whether a client that sends quicker than it reads has caught up.
 _SETTLE_S: Final = 0.005
+# How long a stream goes on after its key was revoked, or its token has expired.
+RECHECK_S: Final = 10.0
 
 # RFC 6455, section 7.4.1.
 _NORMAL, _POLICY, _TRY_AGAIN = 1000, 1008, 1013
@@ -36,6 +55,7 @@ class _Socket:
 
     def __init__(self, websocket: WebSocket) -> None:
         self._websocket = websocket
+        self.covered = Covered()
         self._outbox: asyncio.Queue[str | int] = asyncio.Queue()
         self.is_open = True
 
@@ -45,7 +65,12 @@ class _Socket:
         if self._outbox.qsize() >= OUTBOX:
             self.close(_POLICY)
         else:
-            self._outbox.put_nowait(dump(message))
+            written = dump(message)
+            if isinstance(message, Judged):
+                self.covered.verdict(message.sequence, message.verdict.model.digest, written)
+            elif isinstance(message, Alert):
+                self.covered.alert(message.finding, on=message.on)
+            self._outbox.put_nowait(written)
 
     def close(self, code: int = _NORMAL) -> None:
         """Close it, after what was already given to it."""
@@ -81,11 +106,16 @@ class _Socket:
 async def stream(websocket: WebSocket) -> None:
     """Judge a live stream: say hello, send frames, read verdicts; `docs/streams.md` has it all."""
     sessions: Sessions = websocket.app.state.sessions
+    service: Service = websocket.app.state.service
+    if not _from_our_page(websocket, service.settings.origins):
+        # Before it is accepted this is an HTTP answer, 403.
+        await websocket.close(_POLICY)
+        return
     await websocket.accept()
     socket = _Socket(websocket)
     writing = asyncio.create_task(socket.write())
     try:
-        await _serve(socket, sessions)
+        await _serve(socket, sessions, service)
     finally:
         socket.close()
         # Whoever reads nothing any more does not keep us.
@@ -94,13 +124,25 @@ async def stream(websocket: WebSocket) -> None:
             writing.cancel()
 
 
-async def _serve(socket: _Socket, sessions: Sessions) -> None:
+def _from_our_page(websocket: WebSocket, origins: tuple[str, ...]) -> bool:
+    """Say whether no browser, our own page, or a site of `origins` opens this connection.
+
+    Browsers let any page open a WebSocket to anywhere (RFC 6455, section 10.2).
+    """
+    origin = websocket.headers.get("origin")
+    if origin is None or origin in origins:
+        return True
+    return urlsplit(origin).netloc == websocket.headers.get("host", "")
+
+
+async def _serve(socket: _Socket, sessions: Sessions, service: Service) -> None:
     try:
         async with asyncio.timeout(HELLO_S):
             hello = await _hello(socket, sessions)
         if hello is None:
             return
-        session = sessions.enter(hello, socket)
+        principal = await service.gate.admit(hello.credential, "stream")
+        session = sessions.enter(hello, socket, owner=principal.name)
     except TimeoutError:
         detail = f"The first message is a hello, within {HELLO_S:.0f} s."
         socket.send(_fault(sessions, StreamMessageInvalid(detail), fatal=True))
@@ -109,13 +151,58 @@ async def _serve(socket: _Socket, sessions: Sessions) -> None:
         socket.send(_fault(sessions, error, fatal=True))
         socket.close(_TRY_AGAIN if isinstance(error, Overloaded) else _POLICY)
         return
+    visit = _Visit(socket, session, principal, hello.credential)
+    watching = asyncio.create_task(_watch(visit, service, sessions))
     try:
         ended = await _converse(socket, session, sessions)
     finally:
         socket.close()
         sessions.leave(session)
+        watching.cancel()
+        if service.audit:
+            await _note(visit, service.audit, sessions)
     if ended:
         sessions.end(session)
+
+
+@dataclass(frozen=True)
+class _Visit:
+    """One connection to one session, and who came by it."""
+
+    socket: _Socket
+    session: Session
+    principal: Principal
+    credential: str | None
+
+    @property
+    def name(self) -> str:
+        """What the audit log calls the session: its own name is a secret."""
+        return hashlib.sha256(self.session.name.encode()).hexdigest()[:16]
+
+
+async def _watch(visit: _Visit, service: Service, sessions: Sessions) -> None:
+    """Note each second what was answered, and end the visit with what allowed it."""
+    checked = perf_counter()
+    while visit.socket.is_open:
+        await asyncio.sleep(STREAM_S)
+        if service.audit:
+            await _note(visit, service.audit, sessions)
+        if service.gate.closed and perf_counter() - checked >= RECHECK_S:
+            checked = perf_counter()
+            try:
+                await service.gate.admit(visit.credential, "stream")
+            except EndoLinkError as error:
+                visit.socket.send(_fault(sessions, error, fatal=True))
+                visit.socket.close(_POLICY)
+
+
+async def _note(visit: _Visit, audit: Recorder, sessions: Sessions) -> None:
+    socket = visit.socket
+    try:
+        await audit.stream(visit.principal.name, visit.name, socket.covered)
+    except EndoLinkError as error:
+        socket.send(_fault(sessions, error, fatal=True))
+        socket.close(_TRY_AGAIN)
 
 
 async def _hello(socket: _Socket, sessions: Sessions) -> Hello | None:

@@ -7,6 +7,7 @@ const LEAST_MS = 1000;
 export class Call {
   #sinceMs = -Infinity;
   #codes = "";
+  #pointed = "";
 
   /** @param {HTMLElement} element @param {import("./language.js").Language} language */
   constructor(element, language) {
@@ -43,6 +44,7 @@ export class Call {
 
   /** Say where; often, and quietly. @param {string} text */
   point(text) {
+    this.#pointed = text;
     if (this.isOn && this.where.textContent !== text) this.where.textContent = text;
   }
 
@@ -61,6 +63,6 @@ export class Call {
     this.element.dataset.on = String(codes.length > 0);
     this.word.textContent = codes.map((code) => this.language.finding(code)).join(" · ");
     if (codes.length) this.quiet.textContent = "";
-    else this.where.textContent = "";
+    this.where.textContent = codes.length ? this.#pointed : "";
   }
 }

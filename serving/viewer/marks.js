@@ -66,6 +66,8 @@ export class Marks {
       element.style.width = `${(x1 - x0) * at.width}px`;
       element.style.height = `${(y1 - y0) * at.height}px`;
       element.classList.toggle("below", y0 * at.height < 30);
+      // Only now: it does not glide in from a corner.
+      if (!element.parentNode) this.layer.append(element);
     }
   }
 
@@ -82,7 +84,6 @@ export class Marks {
     const name = document.createElement("span");
     name.textContent = this.language.finding(code);
     element.append(name);
-    this.layer.append(element);
     return element;
   }
 

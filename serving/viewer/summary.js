@@ -46,7 +46,8 @@ export function figures(session, language, stills, nowS) {
   rows.push([say("session.in-view"), clear === null ? "–" : language.percent(clear)]);
   for (const landmark of known.landmarks) {
     const name = language.finding(landmark.finding);
-    rows.push([say("session.reached", { landmark: name }), clockTime(landmark.startS)]);
+    const reached = stills ? `#${landmark.startS + 1}` : clockTime(landmark.startS);
+    rows.push([say("session.reached", { landmark: name }), reached]);
     const sinceS = (nowS ?? session.endS) - landmark.startS;
     if (!stills && sinceS > 0) rows.push([say("session.since", { landmark: name }), clockTime(sinceS)]);
   }

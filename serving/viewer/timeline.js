@@ -155,7 +155,8 @@ export function paintCourse(pen, session, lengthS, { width, height, ratio, snaps
   for (const event of session.events) {
     if (event.kind === "view-quality") continue;
     const left = x(event.startS);
-    const endS = event.endS ?? (session.lastS > event.alertS ? session.lastS : session.endS);
+    const begunAnew = session.lastS < event.alertS - 1;
+    const endS = event.endS ?? (begunAnew ? session.endS : Math.max(event.alertS, session.lastS));
     pen.fillStyle = COLOURS[/** @type {"lesion"} */ (event.kind)] ?? COLOURS.landmark;
     if (event.kind === "landmark") {
       flag(pen, left, top - 12 * ratio, floor, ratio);

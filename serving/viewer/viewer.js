@@ -395,6 +395,15 @@ export class Viewer {
     for (const button of /** @type {NodeListOf<HTMLElement>} */ (this.root.querySelectorAll("[data-action]"))) {
       button.addEventListener("click", () => this.act(button.dataset.action ?? ""));
     }
+    for (const sheet of this.root.querySelectorAll("dialog")) {
+      // Opened by a key there is nothing to give the focus back to: it must not stay in here.
+      sheet.addEventListener("close", () => {
+        const { activeElement } = /** @type {ShadowRoot} */ (this.root.getRootNode());
+        if (activeElement && sheet.contains(activeElement)) {
+          /** @type {HTMLElement} */ (activeElement).blur();
+        }
+      });
+    }
     const keys = /** @type {HTMLInputElement} */ (this.find(".switch input"));
     keys.addEventListener("change", () => (this.singleKeys = keys.checked));
     document.addEventListener("keydown", (event) => this.#key(event), { signal });

@@ -1,5 +1,6 @@
 """Who holds connections and sends no request, or never ends one, costs nobody else their turn."""
 
+import resource
 import socket
 import time
 from contextlib import ExitStack, suppress
@@ -7,6 +8,7 @@ from contextlib import ExitStack, suppress
 import httpx
 import pytest
 
+from benchmarks.process import served
 from endolink.serving import connection
 from endolink.serving.http.problems import Problem
 from endolink.serving.models import Models
@@ -192,3 +194,38 @@ def test_requests_do_not_pile_up_before_their_answers(running: Running) -> None:
         answers = b""
         while answers.count(b"HTTP/1.1 200") < 5:
             answers += sock.recv(65536)
+
+
+@pytest.mark.soak
+def test_thousands_of_idle_and_slow_sockets_delay_no_frame_and_take_no_memory(
+    jpeg: bytes,
+) -> None:
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    if most < 6000:
+        pytest.skip(f"the system lets a process open {most} files, and this opens 5000")
+    with served() as service, httpx.Client(base_url=f"http://127.0.0.1:{service.port}") as client:
+
+        def frames() -> float:
+            took = []
+            for _ in range(50):
+                began = time.monotonic()
+                assert client.post("/v1/frames", content=jpeg).status_code == 200
+                took.append(time.monotonic() - began)
+            return sorted(took)[25]
+
+        frames()
+        alone, before = frames(), service.memory_mb()
+        with ExitStack() as stack:
+            sockets = []
+            for number in range(5000):
+                sock = socket.create_connection(("127.0.0.1", service.port), timeout=10)
+                sockets.append(stack.enter_context(sock))
+                if number % 10 == 0:
+                    sock.sendall(b"POST /v1/frames HTTP/1.1\r\nX-A: " + b"a" * 30_000)
+            besieged = frames()
+            assert sum(map(is_open, sockets)) <= Settings().connections
+            grown = service.memory_mb() - before
+    assert besieged < 2 * alone + 0.01
+    # 768 connections, a tenth of them with a head of 30 KB, and the parser's own buffers.
+    assert grown < 64

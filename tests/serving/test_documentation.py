@@ -22,4 +22,4 @@ def test_an_example_runs(
 
 
 def test_there_are_examples() -> None:
-    assert len(EXAMPLES) == 2
+    assert len(EXAMPLES) == 3

@@ -37,7 +37,7 @@ def test_every_reason_is_explained_where_it_is_read(running: Running) -> None:
 def test_a_provider_that_is_installed_and_fails_degrades(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: type[Exception]
 ) -> None:
-    def fail(_model: bytes, _threads: int) -> ort.InferenceSession:
+    def fail(*_: object) -> ort.InferenceSession:
         raise failure("the driver is too old")
 
     monkeypatch.setitem(runtime._MAKERS, "openvino", fail)

@@ -49,7 +49,7 @@ class Link:
 
 def test_the_range_is_the_bundles_own() -> None:
     assert PICTURES.rung(0) == (160, 40)
-    assert PICTURES.rung(RUNGS - 1) == (448, CEILING_QUALITY)
+    assert PICTURES.rung(RUNGS - 1) == (320, CEILING_QUALITY)
     high = Range.of(ValidatedInput(min_side=600, jpeg_quality=95), 224)
     assert high.rung(0) == high.rung(RUNGS - 1) == (600, 95)
     with pytest.raises(ValueError, match="poorer"):
@@ -89,6 +89,20 @@ def test_a_rung_that_is_too_high_is_tried_ever_more_rarely() -> None:
     changes = [b.side != a.side for a, b in pairwise(said)]
     assert sum(changes) < 40
     assert advisor.advice.side > 160
+
+
+def test_repairs_of_loss_make_pictures_smaller_and_leave_none_out() -> None:
+    advisor = LinkAdvisor(PICTURES)
+    rng = np.random.default_rng(3)
+    for number in range(25 * 60):
+        now = number / 25
+        # Two frames in three wait for a lost packet to be sent again, one comes through.
+        late = 0.005 if number % 3 == 0 else 0.005 + rng.uniform(0.03, 0.12)
+        advisor.arrived(now, now + 0.062 + late, 3000, 0.124)
+        advisor.answered(now, now + 0.075 + late, 0.124)
+        advisor.think(now)
+    assert (advisor.advice.side, advisor.advice.quality) == PICTURES.rung(0)
+    assert advisor.advice.fps == FPS_MOST
 
 
 def test_jitter_alone_does_not_bring_it_down() -> None:

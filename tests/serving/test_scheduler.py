@@ -1,5 +1,6 @@
 import asyncio
 import threading
+from contextlib import suppress
 from time import perf_counter, sleep
 
 import pytest
@@ -275,6 +276,43 @@ def test_what_was_cut_short_does_not_count_as_service_time() -> None:
                 deadline=perf_counter() + 0.02,
             )
         assert scheduler.service_seconds == before
+        await scheduler.drain()
+
+    asyncio.run(main())
+
+
+def test_in_a_flood_few_wait_and_a_modest_client_still_gets_in() -> None:
+    async def main() -> None:
+        scheduler = Scheduler(workers=1, queue=8)
+        gate, running = occupied(scheduler)
+        await asyncio.sleep(0.02)
+        let_in = []
+        for _ in range(60):
+            try:
+                scheduler.knock(client="flood")
+                let_in.append(asyncio.create_task(scheduler.run(lambda _: True, client="flood")))
+            except Overloaded:
+                continue
+            await asyncio.sleep(0)
+        # The burst that it began with filled the queue; what is asked for beyond that is refused.
+        assert len(let_in) == 8
+        gate.set()
+        assert all(await asyncio.gather(*let_in))
+        assert all(await asyncio.gather(*running))
+        gate, running = occupied(scheduler)
+        await asyncio.sleep(0.02)
+        for _ in range(1000):
+            with suppress(Overloaded):
+                scheduler.knock(client="flood")
+        one = asyncio.create_task(scheduler.run(lambda _: True, client="flood"))
+        await asyncio.sleep(0)
+        with pytest.raises(Overloaded):
+            scheduler.knock(client="flood")
+        stream = asyncio.create_task(scheduler.run(lambda _: True, client="a stream"))
+        await asyncio.sleep(0)
+        assert scheduler.waiting("interactive") == 2
+        gate.set()
+        assert all(await asyncio.gather(one, stream, *running))
         await scheduler.drain()
 
     asyncio.run(main())

@@ -3,8 +3,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from endolink.model.errors import FrameNotAnImage, ModelUnknown, ServiceUnreachable
-from endolink.model.verdict import Verdict
+from endolink.model.errors import (
+    DeadlineExceeded,
+    FrameNotAnImage,
+    ModelUnknown,
+    RequestInvalid,
+    ServiceUnreachable,
+)
+from endolink.model.verdict import ExplainedVerdict, Verdict
 from endolink.serving.client.http import AsyncClient, Client
 from endolink.serving.models import Models
 from tests.serving.service import Running
@@ -51,3 +57,42 @@ def test_a_service_that_is_not_there_is_unreachable(jpeg: bytes) -> None:
 def test_another_server_is_told_from_the_service(running: Running, jpeg: bytes) -> None:
     with Client(f"{running.url}/nothing") as client, pytest.raises(ServiceUnreachable):
         client.score(jpeg)
+
+
+def test_several_are_scored_at_once_and_one_that_is_broken_stops_no_other(
+    running: Running, models: Models, jpeg: bytes
+) -> None:
+    with Client(running.url) as client:
+        first, broken, last = client.score_all([jpeg, b"not an image", jpeg], priority="bulk")
+        assert isinstance(broken, FrameNotAnImage)
+        assert isinstance(first, Verdict)
+        assert isinstance(last, Verdict)
+        (bare,) = models.get().score([jpeg])
+        assert first.findings == last.findings == bare.findings
+        assert (first.frame.sequence, last.frame.sequence) == (0, 2)
+        assert client.score_all([]) == []
+        with pytest.raises(RequestInvalid):
+            client.score_all([jpeg] * 65)
+
+    async def main() -> int:
+        async with AsyncClient(running.url) as client:
+            return len(await client.score_all([jpeg] * 2))
+
+    assert asyncio.run(main()) == 2
+
+
+def test_heatmaps_versions_and_deadlines_are_asked_for(
+    running: Running, models: Models, jpeg: bytes
+) -> None:
+    identity = models.get().identity
+    with Client(running.url) as client:
+        explained = client.score(
+            jpeg, explain="heatmap", model=identity.name, version=identity.version
+        )
+        assert isinstance(explained, ExplainedVerdict)
+        shown = {heatmap.code for heatmap in explained.heatmaps}
+        assert shown == {finding.code for finding in explained.findings if finding.present}
+        with pytest.raises(DeadlineExceeded):
+            client.score(jpeg, deadline_ms=0.001)
+        with pytest.raises(ModelUnknown):
+            client.score(jpeg, model=identity.name, version="0.0.0")

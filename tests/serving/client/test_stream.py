@@ -1,9 +1,11 @@
 import asyncio
+import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -13,7 +15,8 @@ from endolink.model.errors import ModelUnknown
 from endolink.serving.client.stream import Answer, AsyncStream, Event
 from endolink.serving.models import Models
 from endolink.serving.settings import Settings
-from endolink.serving.wire import Alert, Dropped, Ready
+from endolink.serving.wire import Alert, Dropped, Ready, Switched
+from tests.bundles import tiny_bundle
 from tests.serving.service import Running, picture, serve
 
 LARGE = Image.open(BytesIO(picture(size=(1280, 1024))))
@@ -230,3 +233,45 @@ def test_a_model_that_is_not_served_is_an_error_and_not_tried_again(running: Run
                     await listen(stream, [])
 
     asyncio.run(main())
+
+
+def test_the_client_is_told_when_another_version_judges(tmp_path: Path) -> None:
+    folder = tiny_bundle(tmp_path / "tiny", version="1.0.0")
+    settings = Settings(port=0, bundles=(folder,), provider="cpu")
+    small = picture(size=(80, 64))
+
+    async def main(running: Running) -> list[Event]:
+        heard: list[Event] = []
+        async with AsyncStream(running.url, deadline_ms=SLOW_MS) as stream:
+
+            async def answers(version: str) -> None:
+                while True:
+                    stream.offer(small)
+                    async with asyncio.timeout(SLOW_MS / 1000):
+                        async for event in stream:
+                            heard.append(event)
+                            if isinstance(event, Answer | Dropped):
+                                break
+                    last = heard[-1]
+                    if isinstance(last, Answer) and last.judged.verdict.model.version == version:
+                        return
+
+            await answers("1.0.0")
+            shutil.rmtree(folder)
+            tiny_bundle(folder, version="2.0.0", seed=1)
+            await asyncio.to_thread(running.service.models.reload)
+            await answers("2.0.0")
+            assert stream.ready is not None
+            assert stream.ready.model.version == "2.0.0"
+        return heard
+
+    with serve(settings, Models.open(settings)) as running:
+        heard = asyncio.run(main(running))
+    # Once, although it comes over both connections.
+    (switched,) = [event for event in heard if isinstance(event, Switched)]
+    assert switched.model.version == "2.0.0"
+    told = heard.index(switched)
+    for number, event in enumerate(heard):
+        if isinstance(event, Answer):
+            expected = "2.0.0" if number > told else "1.0.0"
+            assert event.judged.verdict.model.version == expected

@@ -1,0 +1,189 @@
+"""Tokens of a real OpenID Connect provider, the npm package `oidc-provider`."""
+
+import hmac
+import shutil
+import socket
+import subprocess
+import time
+from base64 import urlsafe_b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from endolink.model.errors import IdentityProviderUnreachable
+from endolink.serving.access import oidc
+from endolink.serving.access.oidc import Provider, Tokens
+from endolink.serving.models import Models
+from endolink.serving.settings import Settings
+from tests.serving.service import picture, serve
+
+SCRIPT = Path(__file__).with_name("provider.mjs")
+
+pytestmark = [pytest.mark.program("node"), pytest.mark.program("npm")]
+
+
+@pytest.fixture(scope="session")
+def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("npm")
+    npm = shutil.which("npm")
+    assert npm
+    quiet = "--silent", "--no-fund", "--no-audit"
+    done = subprocess.run(
+        [npm, "install", *quiet, "--prefix", folder, "oidc-provider@9"], check=False
+    )
+    if done.returncode:
+        pytest.skip("the npm registry cannot be reached, and oidc-provider is not here")
+    return folder
+
+
+@contextmanager
+def provider(modules: Path, port: int, key: str = "first") -> Iterator[str]:
+    node = shutil.which("node")
+    assert node
+    command = [node, str(SCRIPT), str(modules), str(port), key]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stdout
+        try:
+            assert process.stdout.readline() == "listening\n"
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.kill()
+
+
+@pytest.fixture(scope="session")
+def port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        number: int = free.getsockname()[1]
+    return number
+
+
+@pytest.fixture(scope="module")
+def issuer(modules: Path, port: int) -> Iterator[str]:
+    with provider(modules, port) as url:
+        yield url
+
+
+def token(issuer: str, scope: str = "endolink:score", audience: str = "endolink") -> str:
+    answer = httpx.post(
+        f"{issuer}/token",
+        data={
+            "grant_type": "client_credentials",
+            "scope": scope,
+            "resource": f"urn:service:{audience}",
+        },
+        auth=("room-2", "not-a-secret"),
+    )
+    return str(answer.raise_for_status().json()["access_token"])
+
+
+def test_a_token_says_who_and_what_for(issuer: str) -> None:
+    found = Tokens(Provider(issuer, "endolink")).recognise(
+        token(issuer, "endolink:score endolink:stream")
+    )
+    assert found is not None
+    assert found.name == "oidc:room-2"
+    assert found.scopes == {"score", "stream"}
+    assert found.expires is not None
+    assert found.expires > time.time()
+
+
+def test_a_token_for_another_service_is_nobodys(issuer: str) -> None:
+    assert Tokens(Provider(issuer, "endolink")).recognise(token(issuer, audience="pacs")) is None
+
+
+def test_a_changed_token_is_nobodys(issuer: str) -> None:
+    good = token(issuer)
+    tokens = Tokens(Provider(issuer, "endolink"))
+    head, body, signature = good.split(".")
+    other = token(issuer, "endolink:stream").split(".")
+    for bad in (f"{head}.{other[1]}.{signature}", f"{head}.{body}.", good[:-5], "a.b.c", ""):
+        assert tokens.recognise(bad) is None
+
+
+def test_a_token_that_anybody_can_make_is_nobodys(issuer: str) -> None:
+    tokens = Tokens(Provider(issuer, "endolink"))
+    claims = jwt.decode(token(issuer), options={"verify_signature": False})
+    known = jwt.get_unverified_header(token(issuer))["kid"]
+    own = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    published = httpx.get(f"{issuer}/jwks").json()["keys"][0]
+    public = jwt.PyJWK(published).key.public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    assert tokens.recognise(jwt.encode(claims, own, "RS256", {"kid": known})) is None
+    assert tokens.recognise(jwt.encode(claims, None, "none", {"kid": known})) is None
+    # The classic confusion: the public key as a shared secret (RFC 8725, section 2.1).
+    head = jwt.encode(claims, "x" * 32, "HS256", {"kid": known}).rpartition(".")[0]
+    forged = urlsafe_b64encode(hmac.digest(public, head.encode(), "sha256")).rstrip(b"=")
+    assert tokens.recognise(f"{head}.{forged.decode()}") is None
+
+
+def test_an_expired_token_is_nobodys(issuer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens, given = Tokens(Provider(issuer, "endolink")), token(issuer)
+    assert tokens.recognise(given)
+    # As if more time had gone by than it is good for.
+    monkeypatch.setattr(oidc, "_LEEWAY_S", -601)
+    assert tokens.recognise(given) is None
+
+
+def test_keys_roll_over_and_a_provider_may_be_away(
+    modules: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oidc, "_AGAIN_S", 0)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        number = free.getsockname()[1]
+    with provider(modules, number, key="old") as url:
+        tokens, old = Tokens(Provider(url, "endolink")), token(url)
+        assert tokens.recognise(old)
+    assert tokens.recognise(old), "with the keys that are known it goes on"
+    with provider(modules, number, key="new") as url:
+        assert tokens.recognise(token(url)), "a key that is not known yet is fetched"
+        assert tokens.recognise(old) is None, "one that is withdrawn is not taken any more"
+
+
+def test_nonsense_does_not_make_us_ask_the_provider(issuer: str) -> None:
+    tokens = Tokens(Provider(issuer, "endolink"))
+    tokens.recognise(token(issuer))
+    fetched = tokens._fetched
+    own = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    for number in range(5):
+        tokens.recognise(jwt.encode({"sub": "x"}, own, "RS256", {"kid": str(number)}))
+    assert tokens._fetched == fetched
+
+
+def test_without_any_key_it_is_said() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        number = free.getsockname()[1]
+    unsigned = jwt.encode({"sub": "x"}, None, "none")
+    with pytest.raises(IdentityProviderUnreachable):
+        Tokens(Provider(f"http://127.0.0.1:{number}", "endolink")).recognise(unsigned)
+
+
+def test_roles_may_say_what_somebody_may() -> None:
+    by_roles = Provider("https://login.example", "endolink", "realm.roles", prefix="")
+    assert by_roles.scopes({"realm": {"roles": ["score", "other"]}}) == {"score"}
+    for claims in ({}, {"realm": "score"}, {"realm": {"roles": 7}}, {"realm": {"roles": [7]}}):
+        assert by_roles.scopes(claims) == frozenset()
+
+
+def test_the_service_takes_tokens(issuer: str, classifier_bundle: Path, models: Models) -> None:
+    settings = Settings(port=0, bundles=(classifier_bundle,), oidc_issuer=issuer)
+    with serve(settings, models) as running, httpx.Client(base_url=running.url) as client:
+        statuses = []
+        for given in (
+            token(issuer),
+            token(issuer, audience="pacs"),
+            token(issuer, "endolink:stream"),
+        ):
+            headers = {"Authorization": f"Bearer {given}"}
+            statuses.append(
+                client.post("/v1/frames", content=picture(), headers=headers).status_code
+            )
+        assert statuses == [200, 401, 403]
