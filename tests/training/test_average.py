@@ -62,7 +62,11 @@ def test_a_run_that_would_spoil_the_mean_is_left_out(
     for name in ("config.json", "split.csv"):
         (spoilt / name).write_bytes((runs[1] / name).read_bytes())
     stored = torch.load(runs[1] / CHECKPOINT, weights_only=True)
-    stored["best"] = {key: torch.randn_like(value) for key, value in stored["best"].items()}
+    stored["best"] = {
+        # A variance must not be negative.
+        key: torch.randn_like(value).abs() if value.is_floating_point() else value
+        for key, value in stored["best"].items()
+    }
     torch.save(stored, spoilt / CHECKPOINT)
     averaged = average([runs[0], spoilt], material, tmp_path / "mean", Silent(), command="x")
     assert [(item.run, item.kept) for item in averaged.ingredients] == [
