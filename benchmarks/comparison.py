@@ -3,9 +3,9 @@
     python -m benchmarks.comparison --python other-venv/bin/python
 
 They are no dependency of EndoLink: `--python` names the interpreter that has them (`pip install
-litserve nvidia-pytriton onnxruntime pillow`). One that is missing is left out, with a word. All run
-on the built-in CPU provider, with one thread a run and as many workers as there are processors;
-each in turn, so that all meet the same machine.
+litserve nvidia-pytriton onnxruntime pillow python-multipart`). One that is missing is left out,
+with a word. All run on the built-in CPU provider, with one thread a run and as many workers as
+there are processors; each in turn, so that all meet the same machine.
 """
 
 import argparse
@@ -17,6 +17,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Timer
 
@@ -147,27 +148,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
         service = stack.enter_context(
             served("--threads", "1", "--provider", "cpu", "--bundle", str(folder))
         )
-        connections = {_ENDOLINK: [Connection(service.port, image) for _ in range(max(CLIENTS))]}
-        for other in others:
-            port = stack.enter_context(running(other, options.python, network))
-            connections[other.name] = [other.connect(port, image) for _ in range(max(CLIENTS))]
-        for name, asking in connections.items():
-            warm = together(2, min(1.0, options.seconds), lambda n, asking=asking: asking[n].ask())
-            if (warm[:, 2] != 200).any():
-                raise SystemExit(f"{name} answers {int(warm[:, 2].max())}")
+        ports = [stack.enter_context(running(one, options.python, network)) for one in others]
+        roads: dict[str, Callable[[], Connection]] = {
+            _ENDOLINK: partial(Connection, service.port, image)
+        }
+        for one, port in zip(others, ports, strict=True):
+            roads[one.name] = partial(one.connect, port, image)
         for _ in range(ROUNDS):
             for clients in CLIENTS:
-                for name, asking in connections.items():
-                    rows = together(
-                        clients,
-                        options.seconds / ROUNDS,
-                        lambda n, asking=asking: asking[n].ask(),
-                    )
+                for name, connect in roads.items():
+                    rows = _load(connect, clients, options.seconds / ROUNDS)
+                    if (rows[:, 2] != 200).any():
+                        raise SystemExit(f"{name} answers {int(rows[:, 2].max())}")
                     took.setdefault((name, clients), []).append(rows)
-        for asking in connections.values():
-            for connection in asking:
-                connection.close()
-    console.print(_table(list(connections), took, len(image)))
+    console.print(_table(list(roads), took, len(image)))
+
+
+def _load(connect: Callable[[], Connection], clients: int, seconds: float) -> NDArray[np.float64]:
+    """Ask over new connections: some servers soon close what is idle between two loads."""
+    connections = [connect() for _ in range(clients)]
+    for connection in connections[:2]:
+        connection.ask()
+    rows = together(clients, seconds, lambda number: connections[number].ask())
+    for connection in connections:
+        connection.close()
+    return rows
 
 
 def _table(
