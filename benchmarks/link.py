@@ -96,9 +96,9 @@ def _outages(link: Profile, begin_s: float, shots: Sequence[Shot]) -> Iterator[f
 @contextmanager
 def _service(bundle: Path | None) -> Iterator[str]:
     """Run the service on the far side of the link, and give its address."""
-    program = str(Path(sys.executable).with_name("endolink"))
-    options = ["--bundle", str(bundle)] if bundle else []
-    command = inside(SERVER, program, "serve", "--host", SERVER_ADDRESS, "--port", "0", *options)
+    options = [str(bundle)] if bundle else []
+    program = [sys.executable, "-m", "benchmarks.unguarded", SERVER_ADDRESS, *options]
+    command = inside(SERVER, *program)
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
