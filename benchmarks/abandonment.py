@@ -1,5 +1,6 @@
 """`python -m benchmarks.abandonment`: what is burnt on frames whose client has gone."""
 
+from collections.abc import Sequence
 from time import sleep
 
 from rich.console import Console
@@ -13,8 +14,8 @@ POSTED = 60
 TARGET = 5
 
 
-def main() -> None:
-    options = parse(__doc__, seconds=1.0)
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = parse(__doc__, arguments, seconds=1.0)
     image = ordinary_frame()
     # A queue that takes them all: what is refused at the door would burn nothing anyway.
     with served("--threads", "1", *options.bundle_option, ENDOLINK_QUEUE=str(POSTED)) as service:

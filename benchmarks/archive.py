@@ -11,6 +11,7 @@ import argparse
 import resource
 import subprocess
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -80,7 +81,7 @@ def _one_job(count: int, bundle: Path | None) -> None:
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, and print what came of it."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.archive", description=__doc__)
     parser.add_argument("--bundle", type=Path, help="by default the bundled model", metavar="DIR")
@@ -90,7 +91,7 @@ def main() -> None:
         "--memory", type=int, metavar="N", help="also compare the peak memory of N and 1,000 frames"
     )
     parser.add_argument("--one-job", type=int, help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if options.one_job is not None:
         _one_job(options.one_job, options.bundle)
         return

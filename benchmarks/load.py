@@ -11,13 +11,19 @@ from numpy.typing import NDArray
 
 
 class Connection:
-    """One kept connection that asks for verdicts."""
+    """One kept connection that posts the same body again and again: by default a frame to judge."""
 
-    def __init__(self, port: int, image: bytes, query: str = "") -> None:
+    def __init__(
+        self,
+        port: int,
+        body: bytes,
+        path: str = "/v1/frames",
+        headers: str = "Content-Type: image/jpeg",
+    ) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=60)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        head = f"POST /v1/frames{query} HTTP/1.1\r\nHost: here\r\nContent-Length: {len(image)}\r\n"
-        self._request = f"{head}Content-Type: image/jpeg\r\n\r\n".encode() + image
+        head = f"POST {path} HTTP/1.1\r\nHost: here\r\nContent-Length: {len(body)}\r\n"
+        self._request = f"{head}{headers}\r\n\r\n".encode() + body
 
     def send(self) -> None:
         """Send one frame."""

@@ -5,6 +5,7 @@ python -m benchmarks.streams --streams 4 8 12 16
 
 import argparse
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,12 +48,12 @@ async def crowd(url: str, streams: int, seconds: float) -> Crowd:
     return Crowd(streams, float(p50), float(p95), ages.size / len(shots))
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.streams", description=__doc__)
     parser.add_argument("--streams", type=int, nargs="+", default=[4, 8, 12, 16])
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--bundle", type=Path, metavar="DIR")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     table = Table(title="Streams of 25 frames a second, 400 × 320; the clients share the cores")
     for column in ("streams", "p50 ms", "p95 ms", "answered", "p95 < 100 ms"):
         table.add_column(column, justify="right")

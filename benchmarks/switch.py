@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Sequence
 from http.client import HTTPConnection
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,15 +23,15 @@ _CLIENTS = 2
 _AFTER = 0.5
 
 
-def main() -> None:
-    options = parse(__doc__, seconds=12.0)
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = parse(__doc__, arguments, seconds=12.0)
     image = ordinary_frame()
     with TemporaryDirectory() as temporary:
         folder = Path(temporary) / "bundle"
         shutil.copytree(options.bundle or BUNDLED, folder)
         with served("--threads", "1", "--bundle", str(folder)) as service:
             connections = [Connection(service.port, image) for _ in range(_CLIENTS)]
-            together(_CLIENTS, 1.0, lambda number: connections[number].ask())
+            together(_CLIENTS, min(1.0, options.seconds), lambda number: connections[number].ask())
             manifest = json.loads((folder / MANIFEST).read_text())
             manifest["version"] = "999.0.0"
             (folder / MANIFEST).write_text(json.dumps(manifest))

@@ -88,6 +88,11 @@ class Classifier:
         """Whether a faster execution provider is installed, and failed on this machine."""
         return self._session.fell_back
 
+    @property
+    def unfamiliar_below(self) -> float:
+        """The familiarity, in [0, 1], below which a frame is unfamiliar."""
+        return self._variant.familiarity.threshold
+
     @classmethod
     def open(
         cls,

@@ -79,6 +79,26 @@ class Bootstrap:
             return Figure(name, value, finding=finding)
         return Figure(name, value, min(low, value), max(high, value), finding)
 
+    def share(
+        self,
+        name: str,
+        flags: NDArray[np.bool_],
+        where: NDArray[np.bool_],
+        finding: str | None = None,
+    ) -> Figure | None:
+        """Measure the share of `flags` among the frames of `where`, as `figure` does.
+
+        Where all or none are set, resamples cannot differ, and an interval without width would
+        claim what a few frames cannot show: it is Clopper & Pearson's, as of one frame a group.
+        """
+        made = self.figure(name, mean_where(flags.astype(float), where), finding)
+        if made is None or 0 < made.value < 1:
+            return made
+        count = len(np.unique(self._member[where]))
+        near = float(0.025 ** (1 / count))
+        low, high = (0.0, 1 - near) if made.value == 0 else (near, 1.0)
+        return Figure(name, made.value, low, high, finding)
+
 
 def ratio(part: Reals, whole: Reals) -> Reals:
     """Divide, NaN where `whole` is 0."""

@@ -91,11 +91,12 @@ def figures(looked: Sequence[Looked], *, seed: int = 0) -> tuple[Figure, ...]:
         mine = [item for item in looked if item.finding == code]
         bootstrap = Bootstrap([item.group for item in mine], seed=seed)
         called = np.array([item.called for item in mine])
-        inside = np.array([float(item.inside) for item in mine])
+        inside = np.array([item.inside for item in mine])
         overlap = np.array([item.overlap for item in mine])
         for suffix, where in (("", np.ones(len(mine), bool)), ("-called", called)):
-            for name, values in (("peak-inside", inside), ("box-iou", overlap)):
-                measured.append(bootstrap.figure(name + suffix, mean_where(values, where), code))
+            measured.append(bootstrap.share(f"peak-inside{suffix}", inside, where, code))
+            overlaps = mean_where(overlap, where)
+            measured.append(bootstrap.figure(f"box-iou{suffix}", overlaps, code))
     return tuple(figure for figure in measured if figure is not None)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from endolink.model.manifest import Figure
-from endolink.training.intervals import RESAMPLES, Bootstrap, Measure, mean_where, ratio
+from endolink.training.intervals import RESAMPLES, Bootstrap, Measure, ratio
 
 Reals = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -56,9 +56,18 @@ def figures(judged: Judged, *, seed: int = 0, resamples: int = RESAMPLES) -> tup
     that the frames do not determine (no frame shows the finding) is left out.
     """
     bootstrap = Bootstrap(judged.groups, seed=seed, resamples=resamples)
-    made = (
-        bootstrap.figure(name, measure, finding) for name, finding, measure in _measures(judged)
-    )
+    made: list[Figure | None] = [
+        bootstrap.figure(name, measure) for name, measure in _overall(judged)
+    ]
+    for number, code in enumerate(judged.findings):
+        known, present = judged.known[:, number], judged.present[:, number]
+        called = judged.called[:, number]
+        made.append(bootstrap.share("sensitivity", called, known & present, code))
+        made.append(bootstrap.share("specificity", ~called, known & ~present, code))
+        made += [
+            bootstrap.figure(name, _of_column(judged, number, measure), code)
+            for name, measure in _SCORED.items()
+        ]
     return tuple(figure for figure in made if figure is not None)
 
 
@@ -103,7 +112,7 @@ def auroc(present: Flags, scores: Reals, weights: Reals) -> Reals:
 
     `weights` is [..., N], the result [...], as for all that follow.
     """
-    with_it, without = _stepped(present, scores, weights)
+    with_it, without = stepped(present, scores, weights)
     above = np.cumsum(with_it, -1) - with_it
     area = (without * (above + with_it / 2)).sum(-1)
     return ratio(area, with_it.sum(-1) * without.sum(-1))
@@ -111,7 +120,7 @@ def auroc(present: Flags, scores: Reals, weights: Reals) -> Reals:
 
 def auprc(present: Flags, scores: Reals, weights: Reals) -> Reals:
     """Give the average precision: the area under precision over recall, as steps."""
-    with_it, without = _stepped(present, scores, weights)
+    with_it, without = stepped(present, scores, weights)
     hits, alarms = np.cumsum(with_it, -1), np.cumsum(without, -1)
     precision = np.nan_to_num(ratio(hits, hits + alarms))
     return ratio((with_it * precision).sum(-1), with_it.sum(-1))
@@ -119,7 +128,7 @@ def auprc(present: Flags, scores: Reals, weights: Reals) -> Reals:
 
 def sensitivity_at(present: Flags, scores: Reals, weights: Reals, *, specificity: float) -> Reals:
     """Give the highest sensitivity of any threshold whose specificity is at least this."""
-    with_it, without = _stepped(present, scores, weights)
+    with_it, without = stepped(present, scores, weights)
     hits, alarms = np.cumsum(with_it, -1), np.cumsum(without, -1)
     total = without.sum(-1)
     allowed = alarms <= (1 - specificity) * total[..., None] + 1e-9
@@ -196,19 +205,12 @@ _SCORED: dict[str, _Column] = {
 _MEANS = {"macro-auroc": auroc, "ece": calibration_error, "brier": brier}
 
 
-def _measures(judged: Judged) -> Iterator[tuple[str, str | None, Measure]]:
+def _overall(judged: Judged) -> Iterator[tuple[str, Measure]]:
     confusion = Confusion(judged)
     for name, summary in _TOP.items():
-        yield name, None, _of_confusion(confusion, summary)
+        yield name, _of_confusion(confusion, summary)
     for name, measure in _MEANS.items():
-        yield name, None, _of_all(judged, measure)
-    for number, code in enumerate(judged.findings):
-        known, present = judged.known[:, number], judged.present[:, number]
-        called = judged.called[:, number]
-        yield "sensitivity", code, mean_where(called.astype(float), known & present)
-        yield "specificity", code, mean_where((~called).astype(float), known & ~present)
-        for name, measure in _SCORED.items():
-            yield name, code, _of_column(judged, number, measure)
+        yield name, _of_all(judged, measure)
 
 
 def _of_confusion(confusion: Confusion, summary: Callable[[Reals], Reals]) -> Measure:
@@ -233,7 +235,7 @@ def _of_column(judged: Judged, number: int, measure: _Column) -> Measure:
     return lambda weights: measure(present, scores, weights[..., known])
 
 
-def _stepped(present: Flags, scores: Reals, weights: Reals) -> tuple[Reals, Reals]:
+def stepped(present: Flags, scores: Reals, weights: Reals) -> tuple[Reals, Reals]:
     """Give the weights with and without the finding at each distinct score, highest first."""
     if not len(scores):
         nothing = np.zeros((*weights.shape[:-1], 1))

@@ -19,7 +19,7 @@ from endolink.model.manifest import Figure
 from endolink.model.runtime import available_cpus
 from endolink.training.corruptions import CORRUPTIONS, MIDDLE, STRENGTHS, Corruption
 from endolink.training.datasets.samples import Sample, targets
-from endolink.training.intervals import Bootstrap, Measure, mean_where, ratio
+from endolink.training.intervals import Bootstrap, Measure, ratio
 
 Flags = NDArray[np.bool_]
 Progress = Callable[[int], None]
@@ -113,16 +113,15 @@ def stress(
     for number, (item, level) in enumerate(cases, start=1):
         counted = changed[number]
         another = chances[number].argmax(1) != chances[0].argmax(1)
-        measures: list[tuple[str, str | None, Measure]] = [
-            ("top-changed", None, mean_where(another.astype(float), counted))
-        ]
+        measures: list[tuple[str, str | None, Measure]] = []
         for name, right, shows in (
             ("sensitivity", called, known & present),
             ("specificity", ~called, known & ~present),
         ):
             where = shows & counted[:, None]
             measures += _falls(name, codes, right[0], right[number], where)
-        made = (bootstrap.figure(name, measure, code) for name, code, measure in measures)
+        made = [bootstrap.share("top-changed", another, counted)]
+        made += [bootstrap.figure(name, measure, code) for name, code, measure in measures]
         results.append(
             Stressed(
                 item.name,
