@@ -5,6 +5,7 @@ followed by `?StudyDate=20240101-20240131&ModalitiesInStudy=ES`, or by `/` and a
 Who asks is taken from `~/.netrc`. Needs the `archive` extra.
 """
 
+import hashlib
 import re
 import tempfile
 from collections.abc import Iterator
@@ -137,9 +138,9 @@ class DicomWebSource:
         """Say no: what a PACS holds is no file of this machine."""
         return False
 
-    def digest(self, place: str) -> str | None:  # noqa: ARG002
-        """Give none: the PACS would have to send the object for it."""
-        return None
+    def digest(self, place: str) -> str:
+        """Digest the address: an object that is changed gets another UID (PS3.3, C.12.1)."""
+        return hashlib.sha256(place.encode()).hexdigest()
 
     def pictures(
         self,
