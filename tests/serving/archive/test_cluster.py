@@ -32,7 +32,7 @@ def score(*places: Path, out: Path, bundle: Path, options: tuple[str, ...] = ())
     """Run the command, and give what it said."""
     secret = out.parent / "secret"
     secret.write_bytes(SECRET)
-    command = [PROGRAM, "score", *places, "--out", out, "--bundle", bundle]
+    command: list[str | Path] = [PROGRAM, "score", *places, "--out", out, "--bundle", bundle]
     command += ["--secret", secret, "--identifiers", "--threads", "2"]
     command += ["--format", "parquet", *options]
     environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
