@@ -113,9 +113,9 @@ def _shrunken(plane: NDArray[np.uint8], view: View) -> NDArray[np.float32]:
 
 
 # A Gaussian filter of so small a plane is quickest as a matrix, applied from both sides.
-_GAUSSIAN: Final[NDArray[np.float32]] = ndimage.gaussian_filter1d(
-    np.eye(SIDE), _NEIGHBOURHOOD, axis=0
-).astype(np.float32)
+_GAUSSIAN: Final = np.asarray(
+    ndimage.gaussian_filter1d(np.eye(SIDE), _NEIGHBOURHOOD, axis=0), np.float32
+)
 
 
 def _smooth(plane: NDArray[np.float32]) -> NDArray[np.float32]:

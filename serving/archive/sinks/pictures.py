@@ -29,8 +29,9 @@ _MARK: Final = (255, 214, 0)
 # Below this share of its peak a map says little, and would only veil the picture.
 _SPEAKS: Final = 0.3
 _MOST_OPAQUE: Final = 0.6
-# Dark violet over orange to yellow: read in the same order without sight for red and green.
-_COLOURS: Final = np.array([(70, 10, 110), (200, 60, 70), (250, 150, 20), (255, 250, 120)])
+# Blue over cyan to a pale yellow: what mucosa never is, in the same order for whoever cannot
+# tell red from green.
+_COLOURS: Final = np.array([(20, 30, 140), (0, 110, 220), (40, 220, 210), (245, 255, 170)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +73,8 @@ class KeyPicture:
             x0, y0, x1, y1 = self.heat.box
             over = self.heat.picture.resize((x1 - x0, y1 - y0), Image.Resampling.BICUBIC)
             image.paste(over, (x0, y0), over.getchannel("A"))
-            image = Image.fromarray(np.where(self.pixels.any(axis=2)[..., None], image, 0))
+            blanked = Image.fromarray(~np.asarray(self.pixels, bool).any(axis=2))
+            image.paste((0, 0, 0), mask=blanked)
         width = max(2, round(max(image.size) / 250))
         x0, y0, x1, y1 = self.box
         ImageDraw.Draw(image).rectangle((x0, y0, x1 - 1, y1 - 1), outline=_MARK, width=width)

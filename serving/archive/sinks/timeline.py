@@ -62,7 +62,7 @@ class _Axis:
         for frame in frames:
             ends[frame.series] = max(ends[frame.series], frame.time_s or 0.0)
         for event in result.events:
-            ends[event.series] = max(ends[event.series], event.event.end_s)
+            ends[event.series] = max(ends.get(event.series, 0.0), event.event.end_s)
         self._starts: dict[str, float] = {}
         end = 0.0
         for series, last in ends.items():

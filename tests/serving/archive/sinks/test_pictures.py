@@ -52,8 +52,7 @@ def test_the_heat_map_lies_where_the_finding_speaks(result: StudyResult) -> None
     shades[6:, 16:] = 255
     heat = Heat(shades, (0, 0, 200, 100))
     marked = KeyPicture(result.key_frames[0], grey, (0, 0, 200, 100), heat).marked
-    warm = marked[30, 60].astype(int)
-    assert warm[0] > warm[2] + 60
+    assert marked[30, 60].min() > 100
     assert np.array_equal(marked[70, 60], grey[70, 60])
     assert not marked[80, 170].any()
     assert heat.picture.getchannel("A").getextrema() == (0, 153)

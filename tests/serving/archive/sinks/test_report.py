@@ -50,7 +50,7 @@ def test_the_report_says_what_was_found_by_what_and_that_it_is_no_diagnosis(
         assert text in page
     assert result.model.digest in page
     assert "0:01:15" in page  # how long it lasted
-    assert page.count("<rect") >= 2
+    assert page.count('<rect class="event') == 1
     assert "Not read: frame-corrupt" in page
     # What spoke for a finding lies over its picture, and can be taken away to see what is below.
     found = [key for key in result.key_frames if key.finding is not None and key.finding.present]
@@ -77,10 +77,10 @@ def test_a_browser_shows_it_as_it_was_meant(
     assert done.returncode == 0, done.stderr
     with Image.open(shot) as image:
         pixels = np.asarray(image.convert("RGB")).astype(int)
-    # The heat map's yellow and orange, which neither the page nor the phantom has so much of.
+    # The heat map's blue and cyan over the mucosa, which neither the page nor the phantom has.
     red, green, blue = pixels[..., 0], pixels[..., 1], pixels[..., 2]
-    warm = (red > 200) & (green > 110) & (blue < 120)
-    assert warm.sum() > 500
+    cool = (blue > red + 25) & (green > 60) & (blue > 90)
+    assert cool.sum() > 500
 
 
 def test_nothing_is_loaded_from_elsewhere(

@@ -25,7 +25,7 @@ def test_everything_lies_where_it_was_in_time() -> None:
     result = timed()
     assert len(result.events) == 1
     drawing = draw(result)
-    ET.fromstring(drawing.partition("<p")[0])
+    ET.fromstring(drawing.partition("</svg>")[0] + "</svg>")
     ticks = dict(
         zip(re.findall(r"middle\">([0-9:]+)<", drawing), places(drawing, "x1"), strict=False)
     )
@@ -36,7 +36,7 @@ def test_everything_lies_where_it_was_in_time() -> None:
     )
     assert abs((float(bar[0]) - ticks["0:00:00"]) / scale - event.start_s) < 0.2
     assert abs(float(bar[1]) / scale - (event.end_s - event.start_s)) < 0.2
-    assert drawing.count('class="mark"') == 1 + len(result.key_frames)
+    assert drawing.count('class="mark"') == len(result.key_frames) > 0
     assert "reached, 0:01:00" in drawing
 
 
