@@ -205,7 +205,12 @@ def start() -> Any:
     for name in ("ray", "ray.data"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     here = not os.environ.get("RAY_ADDRESS")
-    own: dict[str, Any] = {"object_store_memory": _STORE_BYTES, "include_dashboard": False}
+    # "local" keeps it from joining whatever cluster somebody else has started on this machine.
+    own: dict[str, Any] = {
+        "address": "local",
+        "object_store_memory": _STORE_BYTES,
+        "include_dashboard": False,
+    }
     try:
         ray.init(
             logging_level=logging.CRITICAL,
