@@ -43,6 +43,7 @@
     │   ├── AuditTampered           audit-tampered            it is not what was written
     │   └── AuditKeyUnusable        audit-key-unusable
     ├── SinkUnsuited                sink-unsuited             results that this form cannot hold
+    ├── ClusterFailed               cluster-failed            the machines that were to score
     ├── ReviewMissing               review-missing            a human has to look first
     ├── TimeBackwards               time-backwards            frames out of the order of time
     ├── BundleError                 an exported model on disk
@@ -320,6 +321,11 @@ class AuditKeyUnusable(AuditError):
 class SinkUnsuited(EndoLinkError):
     code = "sink-unsuited"
     title = "The results cannot be written in this form"
+
+
+class ClusterFailed(EndoLinkError):
+    code = "cluster-failed"
+    title = "The cluster cannot score"
 
 
 class ReviewMissing(EndoLinkError):

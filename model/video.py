@@ -1,7 +1,9 @@
 """The frames of a video file, with their time stamps. Needs the `archive` extra (PyAV, FFmpeg)."""
 
 import hashlib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import floor
 from pathlib import Path
@@ -27,6 +29,8 @@ _MISSING_PICTURES: Final = 3
 _MISSING_S: Final = 0.2
 # Time stamps are rounded to the container's time base, seldom coarser than this.
 _ROUNDING_S: Final = 0.001
+# What lies further ahead than this is sought, and not waited for.
+_JUMP_S: Final = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,19 +70,39 @@ def frames(
     """
     if every_s is not None and not every_s > 0:
         raise ValueError(f"every_s must be above 0, not {every_s}")
+    with _opened(source) as (av, container):
+        yield from _Reader(av, container, limits, picture_s).read(every_s)
+
+
+def pictures_at(
+    source: Path | IO[bytes], wanted: Mapping[int, float], *, limits: Limits = DEFAULT_LIMITS
+) -> Iterator[TimedFrame]:
+    """Yield single pictures of a video in the order of time, by seeking: the rest is skipped.
+
+    `wanted` gives each picture's time, in seconds since the first picture, as `frames` gave it, by
+    its number there, which the frame carries on. A picture that is not found where it should be is
+    left out: then `frames` finds it, at its own pace. Raises as `frames` does, where nothing at all
+    can be read.
+    """
+    with _opened(source) as (av, container):
+        yield from _Reader(av, container, limits, None).seek(wanted)
+
+
+@contextmanager
+def _opened(source: Path | IO[bytes]) -> Iterator[tuple[ModuleType, Any]]:
     av = _import_av()
     if isinstance(source, Path) and not source.exists():
         raise SourceMissing("There is no file at this path.")
     place = str(source.absolute()) if isinstance(source, Path) else source
     try:
-        container = av.open(place, options={"format_whitelist": CONTAINERS})
+        container = av.open(place, "r", options={"format_whitelist": CONTAINERS})
     except (av.FFmpegError, ValueError) as error:
         raise VideoUnreadable(
             "The file is not a video in a container that is read; MP4, MOV, MKV, WebM, AVI, MPEG "
             "and the like are."
         ) from error
     with container:
-        yield from _Reader(av, container, limits, picture_s).read(every_s)
+        yield av, container
 
 
 def _import_av() -> ModuleType:
@@ -149,6 +173,35 @@ class _Reader:
                 due = (floor((self.time_s + _ROUNDING_S) / every_s) + 1) * every_s
             yield TimedFrame(self.time_s, _frame(picture, self.pictures - 1))
         self._report()
+
+    def seek(self, wanted: Mapping[int, float]) -> Iterator[TimedFrame]:
+        first = next((picture.time for picture in self._decode()), None)
+        if first is None:
+            return
+        # Where time stands still, only counting from the beginning tells two pictures apart.
+        alike = Counter(wanted.values())
+        due = sorted((time_s, number) for number, time_s in wanted.items() if alike[time_s] == 1)
+        near_s = 0.5 / float(self.stream.average_rate or 25)
+        pictures: Iterator[Any] = iter(())
+        at_s = -_JUMP_S
+        for time_s, number in due:
+            if not at_s < time_s < at_s + _JUMP_S:
+                try:
+                    self.container.seek(
+                        int((first + time_s) / self.stream.time_base), stream=self.stream
+                    )
+                except self.av.FFmpegError:
+                    return
+                pictures = self._decode()
+            for picture in pictures:
+                if picture.time is None:
+                    return
+                self._check_size(picture.width, picture.height)
+                at_s = float(picture.time - first)
+                if at_s > time_s - near_s:
+                    break
+            if abs(at_s - time_s) <= _ROUNDING_S:
+                yield TimedFrame(time_s, _frame(picture, number))
 
     def _decode(self) -> Iterator[Any]:
         """Yield every picture that can be decoded; count in `damage` what cannot."""

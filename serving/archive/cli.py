@@ -4,6 +4,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,18 +12,26 @@ import typer
 from rich.console import Console
 
 from endolink.model.errors import EndoLinkError
-from endolink.model.runtime import available_cpus
 from endolink.serving.archive import options
+from endolink.serving.archive.cluster import RayEngine
 from endolink.serving.archive.job import Job, Unwritten, run
 from endolink.serving.archive.meter import Meter
 from endolink.serving.archive.options import Form
-from endolink.serving.archive.picture import Reading
 from endolink.serving.archive.scoring import Progress, Scored, score_pictures
 from endolink.serving.archive.screen import write_lines, write_table
 from endolink.serving.archive.sources import absolute, find
+from endolink.serving.archive.sources.dicomweb import is_address
 from endolink.serving.archive.watch import Arrivals, follow
 
 
+class EngineName(StrEnum):
+    """Where the work is done."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
+@options.with_shared
 def score(
     places: Annotated[
         list[str],
@@ -34,7 +43,6 @@ def score(
         ),
     ],
     *,
-    bundle: options.Bundle = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Write study by study into this folder; see below."),
@@ -43,22 +51,14 @@ def score(
         bool,
         typer.Option("--resume", help="Go on with what --out holds; score no frame twice."),
     ] = False,
-    forms: Annotated[
-        list[Form] | None,
+    engine: Annotated[
+        EngineName,
         typer.Option(
-            "--format",
-            help="On the screen `table` or `jsonl`; with --out any of the others, as often as you "
-            "like. By default table; with --out parquet and csv.",
+            help="`ray` scores on the Ray cluster of RAY_ADDRESS, or one on this machine; needs "
+            "--out, and the same files under the same paths everywhere."
         ),
-    ] = None,
-    explain: options.Explains = "none",
-    every: options.Every = None,
-    interval: options.Interval = None,
-    identifiers: options.Identifiers = False,
-    secret: options.Secret = None,
-    store: options.Store = None,
-    provider: options.Accelerator = "auto",
-    threads: options.Threads = None,
+    ] = EngineName.LOCAL,
+    shared: options.Shared,
 ) -> None:
     """Score stored pictures: what may be a finding in each, with its probability.
 
@@ -83,95 +83,75 @@ def score(
 
         endolink score archive/ --out results --every 0.5 --resume
     """
-    chosen = tuple(
-        dict.fromkeys(forms or ([Form.TABLE] if out is None else [Form.PARQUET, Form.CSV]))
-    )
-    _check_forms(chosen, out, resume=resume)
-    classifier = options.open_classifier(bundle, provider)
-    reading = Reading(limits=classifier.limits, every_s=every, interval_s=interval)
-    workers = threads or available_cpus()
+    forms = shared.check_forms(out, resume=resume)
+    if out is None and engine is not EngineName.LOCAL:
+        raise typer.BadParameter("a cluster's results go into a folder; name it with --out")
+    classifier = shared.open_classifier()
     if out is None:
+        reading = shared.reading(classifier)
         pictures = (item for stored in find(places) for item in stored.pictures(reading))
-        results = score_pictures(pictures, classifier, workers=workers, explain=explain)
-        scored = _show(results, places, chosen[0])
-    else:
-        job = Job(
-            out=out,
-            classifier=classifier,
-            sinks=options.make_sinks(
-                chosen, classifier, identifiers=identifiers, reading=reading, store=store
-            ),
-            reading=reading,
-            explain=explain,
-            workers=workers,
-            secret=None if secret is None else options.read_secret(secret),
+        results = score_pictures(
+            pictures, classifier, workers=shared.workers, explain=shared.explain
         )
+        scored = _show(results, places, forms[0])
+    else:
+        ray = None
+        if engine is EngineName.RAY:
+            ray = RayEngine(
+                shared.bundle,
+                shared.provider,
+                classifier.identity,
+                shared.threads,
+                shared.explain,
+            )
+        job = shared.job(out, forms, classifier, ray)
         scored = _run(job, [absolute(place) for place in places], resume=resume)
     if not scored:
         raise typer.Exit(1)
 
 
+@options.with_shared
 def watch(
-    folders: Annotated[
-        list[Path],
+    places: Annotated[
+        list[str],
         typer.Argument(
-            help="The folders to follow.",
-            metavar="FOLDER",
+            help="The folders to follow, or a PACS: https://HOST/dicom-web/studies?ModalitiesInStudy=ES",
+            metavar="SOURCE",
             show_default=False,
-            exists=True,
-            file_okay=False,
         ),
     ],
     *,
     out: Annotated[Path, typer.Option(metavar="DIR", help="As in `endolink score`.")],
     poll: Annotated[
-        float, typer.Option(metavar="S", min=0.1, help="Look for new files this often.")
+        float, typer.Option(metavar="S", min=0.1, help="Look for new files and objects this often.")
     ] = 5.0,
     still: Annotated[
         float,
         typer.Option(metavar="S", min=0, help="A file has arrived when it was still for so long."),
     ] = 10.0,
-    bundle: options.Bundle = None,
-    forms: Annotated[
-        list[Form] | None,
-        typer.Option("--format", help="As in `endolink score` with --out."),
-    ] = None,
-    explain: options.Explains = "none",
-    every: options.Every = None,
-    interval: options.Interval = None,
-    identifiers: options.Identifiers = False,
-    secret: options.Secret = None,
-    store: options.Store = None,
-    provider: options.Accelerator = "auto",
-    threads: options.Threads = None,
+    shared: options.Shared,
 ) -> None:
-    """Follow folders, and score what arrives there as `endolink score --out` does.
+    """Follow folders or a PACS, and score what arrives there as `endolink score --out` does.
 
     It goes on until it is stopped (Ctrl-C, SIGTERM). Started again with the same line it goes on
     with what --out holds, and scores no frame twice. What comes later to a study, a further picture
-    in its folder, has the study's results written again.
+    in its folder, has the study's results written again. A PACS that does not answer is asked again
+    next time.
 
     It points; the clinician decides. Nothing is uploaded.
 
     For example:
 
         endolink watch incoming/ --out results --every 0.5
+
+        endolink watch 'https://HOST/dicom-web/studies?ModalitiesInStudy=ES' --out results --poll 60
     """
-    chosen = tuple(dict.fromkeys(forms or [Form.PARQUET, Form.CSV]))
-    _check_forms(chosen, out, resume=True)
-    classifier = options.open_classifier(bundle, provider)
-    reading = Reading(limits=classifier.limits, every_s=every, interval_s=interval)
-    job = Job(
-        out=out,
-        classifier=classifier,
-        sinks=options.make_sinks(
-            chosen, classifier, identifiers=identifiers, reading=reading, store=store
-        ),
-        reading=reading,
-        explain=explain,
-        workers=threads or available_cpus(),
-        secret=None if secret is None else options.read_secret(secret),
-    )
+    forms = shared.check_forms(out)
+    arrivals = Arrivals(still)
+    for place in places:
+        if not is_address(place) and not Path(place).is_dir():
+            raise typer.BadParameter(f"{place} is neither a folder nor a PACS's address")
+    job = shared.job(out, forms, shared.open_classifier())
     console = Console(stderr=True, highlight=False)
 
     def pause() -> bool:
@@ -183,26 +163,21 @@ def watch(
 
     signal.signal(signal.SIGTERM, stop)
     unwritten = Unwritten()
-    places = [folder.absolute() for folder in folders]
     try:
         with job.open_ledger(resume=True) as ledger:
             arrived = follow(
-                job, ledger, places, arrivals=Arrivals(still), unwritten=unwritten, pause=pause
+                job,
+                ledger,
+                [absolute(place) for place in places],
+                arrivals=arrivals,
+                unwritten=unwritten,
+                pause=pause,
+                say=console.print,
             )
             for done in arrived:
                 _tell(console, done, job, unwritten)
     except KeyboardInterrupt:
         console.print("Stopped; the same line goes on from here.")
-
-
-def _check_forms(forms: tuple[Form, ...], out: Path | None, *, resume: bool) -> None:
-    screen = [form for form in forms if form in options.ON_SCREEN]
-    if out is None and (resume or screen != list(forms) or len(forms) > 1):
-        raise typer.BadParameter("on the screen, --format is `table` or `jsonl`; others need --out")
-    if out is not None and screen:
-        raise typer.BadParameter(
-            f"`{screen[0].value}` is for the screen; leave out --out, or the format"
-        )
 
 
 def _show(results: Iterator[Scored], places: list[str], form: Form) -> int:

@@ -16,7 +16,7 @@ from endolink.model.classifier import Classifier, Explain
 from endolink.model.errors import EndoLinkError
 from endolink.serving.archive.ledger import Ledger
 from endolink.serving.archive.picture import Reading
-from endolink.serving.archive.scoring import Progress, score_into
+from endolink.serving.archive.scoring import Engine, LocalEngine, Progress, score_into
 from endolink.serving.archive.sinks import Sink, whole
 from endolink.serving.archive.sources import Stored
 from endolink.serving.archive.study import StudyResult
@@ -28,7 +28,8 @@ class Job:
     """What is to be done into the folder `out`.
 
     `sinks` are named, since the ledger keeps in which forms a study has been written. `secret`
-    makes the pseudonyms; None takes the folder's own.
+    makes the pseudonyms; None takes the folder's own. `engine` does the work, by default on
+    `workers` threads of this process.
     """
 
     out: Path
@@ -38,6 +39,7 @@ class Job:
     explain: Explain = "none"
     workers: int = 1
     secret: bytes | None = field(default=None, repr=False)
+    engine: Engine | None = None
 
     def __post_init__(self) -> None:
         if self.workers < 1:
@@ -75,15 +77,8 @@ def run(
         for study in ledger.unwritten(job.form):
             write(job, ledger, study, unwritten)
 
-    yield from score_into(
-        ledger,
-        things,
-        job.classifier,
-        job.reading,
-        workers=job.workers,
-        explain=job.explain,
-        left=left,
-    )
+    engine = job.engine or LocalEngine(job.classifier, job.workers, job.explain)
+    yield from score_into(ledger, engine.steps(ledger, things, job.reading), left=left)
     _write_overview(job.out, ledger)
 
 

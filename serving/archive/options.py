@@ -1,18 +1,23 @@
-"""The options that `endolink score` and `endolink watch` share."""
+"""The options that `endolink score` and `endolink watch` share, and what is made from them."""
 
+import inspect
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
 from enum import StrEnum
+from functools import wraps
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
 from endolink.model.classifier import Classifier, Explain
 from endolink.model.errors import ExtraMissing
-from endolink.model.runtime import Provider
+from endolink.model.runtime import Provider, available_cpus
 from endolink.serving.archive.egress import EgressSettings
+from endolink.serving.archive.job import Job
 from endolink.serving.archive.picture import Reading
+from endolink.serving.archive.scoring import Engine
 from endolink.serving.archive.sinks import Sink
 from endolink.serving.archive.sinks.fhir import FhirSink
 from endolink.serving.archive.sinks.report import ReportSink
@@ -87,13 +92,110 @@ Threads = Annotated[
     typer.Option(min=1, help="Pictures scored at once; by default one for each CPU allowed."),
 ]
 
+Forms = Annotated[
+    list[Form] | None,
+    typer.Option(
+        "--format",
+        help="On the screen `table` or `jsonl`; with --out any of the others, as often as you "
+        "like. By default table; with --out parquet and csv.",
+    ),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shared:
+    """How stored pictures are scored, whichever command was given."""
+
+    bundle: Bundle = None
+    forms: Forms = None
+    explain: Explains = "none"
+    every: Every = None
+    interval: Interval = None
+    identifiers: Identifiers = False
+    secret: Secret = None
+    store: Store = None
+    provider: Accelerator = "auto"
+    threads: Threads = None
+
+    @property
+    def workers(self) -> int:
+        """How many pictures are scored at once."""
+        return self.threads or available_cpus()
+
+    def check_forms(self, out: Path | None, *, resume: bool = False) -> tuple[Form, ...]:
+        """Give the forms without repetition; raises BadParameter where they do not fit `out`."""
+        default = [Form.TABLE] if out is None else [Form.PARQUET, Form.CSV]
+        forms = tuple(dict.fromkeys(self.forms or default))
+        screen = [form for form in forms if form in ON_SCREEN]
+        if out is None and (resume or screen != list(forms) or len(forms) > 1):
+            raise typer.BadParameter(
+                "on the screen, --format is `table` or `jsonl`; others need --out"
+            )
+        if out is not None and screen:
+            raise typer.BadParameter(
+                f"`{screen[0].value}` is for the screen; leave out --out, or the format"
+            )
+        return forms
+
+    def open_classifier(self) -> Classifier:
+        """Open the bundle for work on many pictures side by side."""
+        # The pictures are what is done side by side, so that each network run needs one thread.
+        return Classifier.open(self.bundle, provider=self.provider, threads=1)
+
+    def reading(self, classifier: Classifier) -> Reading:
+        """Say how stored things are read."""
+        return Reading(limits=classifier.limits, every_s=self.every, interval_s=self.interval)
+
+    def job(
+        self,
+        out: Path,
+        forms: Iterable[Form],
+        classifier: Classifier,
+        engine: Engine | None = None,
+    ) -> Job:
+        """Make the job of scoring into the folder `out`."""
+        reading = self.reading(classifier)
+        return Job(
+            out=out,
+            classifier=classifier,
+            sinks=make_sinks(
+                forms,
+                classifier,
+                identifiers=self.identifiers,
+                reading=reading,
+                store=self.store,
+            ),
+            reading=reading,
+            explain=self.explain,
+            workers=self.workers,
+            secret=None if self.secret is None else read_secret(self.secret),
+            engine=engine,
+        )
+
+
+def with_shared(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command, one of whose parameters is `shared: Shared`, each field as an option."""
+    signature = inspect.signature(command)
+    names = [one.name for one in fields(Shared)]
+    own = [one for one in signature.parameters.values() if one.name != "shared"]
+    given = [
+        inspect.Parameter(
+            one.name, inspect.Parameter.KEYWORD_ONLY, default=one.default, annotation=one.type
+        )
+        for one in fields(Shared)
+    ]
+
+    @wraps(command)
+    def flat(*args: Any, **options: Any) -> None:
+        shared = Shared(**{name: options.pop(name) for name in names})
+        command(*args, **options, shared=shared)
+
+    flat.__signature__ = signature.replace(parameters=[*own, *given])  # type: ignore[attr-defined]
+    flat.__annotations__ = {one.name: one.annotation for one in (*own, *given)}
+    return flat
+
+
 _SECRET_BYTES = 32
-
-
-def open_classifier(bundle: Path | None, provider: Provider) -> Classifier:
-    """Open a bundle for work on many pictures side by side."""
-    # The pictures are what is done side by side, so that each network run needs one thread.
-    return Classifier.open(bundle, provider=provider, threads=1)
 
 
 def make_sinks(

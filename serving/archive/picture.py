@@ -1,7 +1,7 @@
 """A picture as it is stored: where it lies, which study it belongs to, how to get at it."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from endolink.model.errors import EndoLinkError
@@ -20,6 +20,11 @@ class Locator:
     place: str
     member: str | None = None
     number: int | None = None
+
+    @property
+    def file(self) -> "Locator":
+        """The file, or the container's member, that the picture is in."""
+        return Locator(self.place, self.member)
 
     def __str__(self) -> str:
         member = "" if self.member is None else f"!{self.member}"
@@ -83,16 +88,22 @@ class Reading:
 
     `every_s` takes one picture of a video for each so many seconds; `interval_s` says how far apart
     the stills of a folder were taken, which gives them times. With `only`, a source need read no
-    other pictures than these; it may still give others.
+    other pictures than these, each with its time where that is known; it may still give others.
     """
 
     limits: Limits = field(default_factory=Limits)
     every_s: float | None = None
     interval_s: float | None = None
-    only: frozenset[Locator] | None = None
+    only: Mapping[Locator, float | None] | None = None
 
     def __post_init__(self) -> None:
         for name in ("every_s", "interval_s"):
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
                 raise ValueError(f"{name} must be above 0, not {value}")
+
+    def numbers(self, member: str | None = None) -> frozenset[int | None] | None:
+        """Give the numbers of the pictures that are wanted of one file; None where all are."""
+        if self.only is None:
+            return None
+        return frozenset(at.number for at in self.only if at.member == member)

@@ -1,34 +1,33 @@
-"""The road for what is stored: read, decode and judge on a few threads, answers in their order."""
+"""Scoring what is stored: engines read and judge, the ledger keeps the answers in their order."""
 
-import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
-from endolink.model.classifier import Classifier, Explain, Prepared
-from endolink.model.errors import (
-    EndoLinkError,
-    ExtraMissing,
-    SourceMissing,
-    SourceUnreadable,
-)
-from endolink.model.frame import Frame
-from endolink.model.similarity import describe
+from endolink.model.classifier import Classifier, Explain
+from endolink.model.errors import EndoLinkError
 from endolink.model.verdict import Verdict
 from endolink.serving.archive.ledger import Ledger, Outcome
-from endolink.serving.archive.picture import Locator, Picture, Reading, Unread
+from endolink.serving.archive.picture import Picture, Reading, Unread
 from endolink.serving.archive.sources import Stored
-from endolink.serving.archive.study import Failure, worth_showing
+from endolink.serving.archive.steps import (
+    Ended,
+    Judged,
+    Left,
+    Step,
+    judge,
+    judge_picture,
+    read_thing,
+)
+from endolink.serving.archive.study import Failure
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 # Pictures in hand for each thread: one at work, and enough more that a slow one holds nobody up.
 _IN_HAND: Final = 4
-# What may go better another time, though the file is the same.
-_MAY_PASS: Final = (ExtraMissing, SourceMissing, SourceUnreadable)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,17 +59,6 @@ def score_pictures(
     return in_order(score, pictures, workers)
 
 
-def judge(
-    picture: Picture, image: bytes | Frame, classifier: Classifier, explain: Explain
-) -> tuple[Prepared, Verdict]:
-    """Walk the one road with a picture; raises FrameError."""
-    prepared = classifier.prepare(image, declared=picture.declared)
-    # Alone in its batch, a frame's numbers never depend on its neighbours': a run that was
-    # interrupted gives the same as one that was not.
-    (verdict,) = classifier.judge([prepared], explain=explain)
-    return prepared, verdict
-
-
 def in_order(work: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
     """Do `work` on a few threads and give the results in the order of `items`, lazily."""
     pool = ThreadPoolExecutor(workers, thread_name_prefix="score")
@@ -84,6 +72,49 @@ def in_order(work: Callable[[T], R], items: Iterable[T], workers: int) -> Iterat
             yield pending.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+class Engine(Protocol):
+    """Whatever reads and judges: this process, or a cluster."""
+
+    def steps(self, ledger: Ledger, things: Iterable[Stored], reading: Reading) -> Iterator[Step]:
+        """Give the steps of scoring `things`, in their order, lazily.
+
+        What the ledger knows is not judged again. The ledger is told when a thing is begun; the
+        rest is for the caller to write down. Raises EndoLinkError where nothing can go on.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class LocalEngine:
+    """Reads and judges on a few threads of this process."""
+
+    classifier: Classifier
+    workers: int = 1
+    explain: Explain = "none"
+
+    def steps(self, ledger: Ledger, things: Iterable[Stored], reading: Reading) -> Iterator[Step]:
+        """Give the steps as `Engine.steps` does; at most a few pictures a thread are in memory."""
+
+        def work(item: Picture | Unread | Ended | Left) -> Step:
+            if not isinstance(item, Picture):
+                return item
+            return judge_picture(item, ledger.known, self.classifier, self.explain)
+
+        return in_order(work, _read(ledger, things, reading), self.workers)
+
+
+def _read(
+    ledger: Ledger, things: Iterable[Stored], reading: Reading
+) -> Iterator[Picture | Unread | Ended | Left]:
+    scope: str | None = None
+    for stored in things:
+        if scope not in {None, stored.scope}:
+            yield Left()
+        scope = stored.scope
+        place = stored.place
+        yield from read_thing(stored, reading, lambda digest, at=place: ledger.begin(at, digest))  # type: ignore[misc]
 
 
 @dataclass(frozen=True)
@@ -105,118 +136,30 @@ class Progress:
         return replace(self, **{name: getattr(self, name) + n for name, n in more.items()})
 
 
-@dataclass(frozen=True, eq=False)
-class _End:
-    """A thing was read to its end; with a digest, it need not be read again."""
-
-    stored: Stored
-    digest: str | None
-    passed: bool = False
-
-
-class _Left:
-    """The walk has left a folder."""
-
-
-_Told = Unread | _End | _Left
-
-
-@dataclass(frozen=True, eq=False)
-class _Judged:
-    picture: Picture
-    content: str
-    outcome: Outcome | None  # None where the ledger has it already
-
-
 def score_into(
-    ledger: Ledger,
-    things: Iterable[Stored],
-    classifier: Classifier,
-    reading: Reading,
-    *,
-    workers: int,
-    explain: Explain = "none",
-    left: Callable[[], None] = lambda: None,
+    ledger: Ledger, steps: Iterable[Step], *, left: Callable[[], None] = lambda: None
 ) -> Iterator[Progress]:
-    """Score what the ledger does not know yet, and write it down there; yield after each picture.
+    """Write an engine's steps into the ledger; yield after each.
 
     `left` is called whenever the walk has left a folder, with everything in it written down.
     """
-
-    def work(item: Picture | _Told) -> _Judged | _Told:
-        if not isinstance(item, Picture):
-            return item
-        try:
-            image = item.load()
-        except EndoLinkError as error:
-            return Unread(item.locator, item.study, error, item.series, item.index)
-        content = content_of(item, image)
-        if ledger.known(content):
-            return _Judged(item, content, None)
-        return _Judged(item, content, outcome_of(item, image, classifier, explain))
-
     done = Progress()
-    for result in in_order(work, _pictures(ledger, things, reading), workers):
-        match result:
-            case _Left():
+    for step in steps:
+        match step:
+            case Left():
                 left()
-            case _End():
-                if result.digest is not None:
-                    ledger.end(result.stored.place)
-                done = done.plus(things=1, passed=result.passed)
+            case Ended():
+                if step.digest is not None:
+                    ledger.end(step.place)
+                done = done.plus(things=1, passed=step.passed)
             case Unread():
-                ledger.record_failure(result, Failure(result.error.code, result.error.detail))
+                ledger.record_failure(step, Failure(step.error.code, step.error.detail))
                 done = done.plus(failed=1)
-            case _Judged():
-                ledger.record(result.picture, result.content, result.outcome)
-                done = _count(done, result.outcome)
+            case Judged():
+                ledger.record(step.picture, step.content, step.outcome)
+                done = _count(done, step.outcome)
         yield done
     left()
-
-
-def content_of(picture: Picture, image: bytes | Frame) -> str:
-    """Name the picture's content: its digest, and what it is said to be, which may be a fault."""
-    digest = picture.content
-    if digest is None:
-        digest = image.sha256 if isinstance(image, Frame) else hashlib.sha256(image).hexdigest()
-    return f"{digest} {(picture.declared or '').lower()}"
-
-
-def outcome_of(
-    picture: Picture, image: bytes | Frame, classifier: Classifier, explain: Explain
-) -> Outcome:
-    """Judge a picture, and describe it where it may be worth showing."""
-    try:
-        prepared, verdict = judge(picture, image, classifier, explain)
-    except EndoLinkError as error:
-        return Outcome(Failure(error.code, error.detail))
-    if not any(worth_showing(finding) for finding in verdict.findings):
-        return Outcome(verdict)
-    return Outcome(verdict, describe(prepared.frame, prepared.view))
-
-
-def _pictures(
-    ledger: Ledger, things: Iterable[Stored], reading: Reading
-) -> Iterator[Picture | _Told]:
-    scope: str | None = None
-    for stored in things:
-        if scope not in {None, stored.scope}:
-            yield _Left()
-        scope = stored.scope
-        try:
-            digest = stored.source.digest(stored.place)
-        except EndoLinkError as error:
-            yield Unread(Locator(stored.place), stored.place, error)
-            yield _End(stored, None)
-            continue
-        ended = digest
-        due = digest is None or ledger.begin(stored.place, digest)
-        if due:
-            for item in stored.pictures(reading, digest):
-                if isinstance(item, Unread) and isinstance(item.error, _MAY_PASS):
-                    ended = None
-                yield item
-        yield _End(stored, ended, passed=not due)
 
 
 def _count(done: Progress, outcome: Outcome | None) -> Progress:

@@ -37,7 +37,7 @@ class CapturesSink:
         headers = headers_of(result, [key.frame for key in result.key_frames])
         pictures = key_pictures(result, self._classifier, self._reading, identifiers=True)
         for number, picture in enumerate(pictures, 1):
-            header = headers[picture.key.frame.locator.place]
+            header = headers[picture.key.frame.locator.file]
             capture = _capture(result, number, picture, header)
             self._store.put(capture, destination / f"capture-{number:03}.dcm")
 

@@ -13,6 +13,7 @@ from endolink import __version__
 from endolink.model.errors import SinkUnsuited
 from endolink.model.findings import finding
 from endolink.serving.archive.egress import DataKind, EgressSettings, require
+from endolink.serving.archive.picture import Locator
 from endolink.serving.archive.sinks import whole
 from endolink.serving.archive.sources.dicom_file import OURS
 from endolink.serving.archive.sources.dicomweb import Pacs
@@ -45,8 +46,8 @@ def make_uid(result: StudyResult, what: str) -> str:
     return f"2.25.{int.from_bytes(hashlib.sha256(name.encode()).digest()[:16])}"
 
 
-def headers_of(result: StudyResult, frames: Iterable[FrameResult]) -> dict[str, Dataset]:
-    """Read the header of every object that `frames` are in, by its place.
+def headers_of(result: StudyResult, frames: Iterable[FrameResult]) -> dict[Locator, Dataset]:
+    """Read the header of every object that `frames` are in, by its file.
 
     Raises SinkUnsuited where the study is not DICOM, and what `read_header` does.
     """
@@ -54,15 +55,15 @@ def headers_of(result: StudyResult, frames: Iterable[FrameResult]) -> dict[str, 
         raise SinkUnsuited(
             "Only what is said of a DICOM study can be written as DICOM; write HTML or Parquet."
         )
-    headers: dict[str, Dataset] = {}
+    headers: dict[Locator, Dataset] = {}
     for frame in frames:
-        place = frame.locator.place
-        if place not in headers:
-            header = read_header(place)
+        file = frame.locator.file
+        if file not in headers:
+            header = read_header(file)
             for keyword in _TYPE_2:
                 if keyword not in header:
                     setattr(header, keyword, "")
-            headers[place] = header
+            headers[file] = header
     return headers
 
 

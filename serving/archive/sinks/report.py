@@ -12,14 +12,15 @@ from PIL import Image
 from endolink import __version__
 from endolink.model.classifier import Classifier
 from endolink.model.findings import finding
+from endolink.model.verdict import Box
 from endolink.serving.archive.egress import DataKind, EgressSettings, require
 from endolink.serving.archive.picture import Reading, readable
 from endolink.serving.archive.sinks import whole
 from endolink.serving.archive.sinks.pictures import KeyPicture, key_pictures
-from endolink.serving.archive.study import StudyEvent, StudyResult
+from endolink.serving.archive.sinks.timeline import clock, draw
+from endolink.serving.archive.study import StudyResult
 
-_SIDE: Final = 480
-_WIDTH, _ROW = 960, 22
+_SIDE: Final = 640
 
 
 class ReportSink:
@@ -66,14 +67,15 @@ class ReportSink:
 <title>Study {escape(result.pseudonym)} - EndoLink</title>
 <style>{_STYLE}</style>
 <header>
-<h1>Study {escape(result.pseudonym)}</h1>
+<h1>Study <code>{escape(result.pseudonym)}</code></h1>
 <p class="notice">{escape(result.notice)}</p>
 </header>
 <main>
-<section><h2>Summary</h2>{_summary(result)}</section>
-<section><h2>Timeline</h2>{_timeline(result)}</section>
+<section><h2>In short</h2>{_reading(result)}</section>
+<section><h2>Timeline</h2>{draw(result)}</section>
 <section><h2>Key frames</h2>
-{f'<div class="frames">{figures}</div>' if figures else "<p>There is none to show.</p>"}</section>
+{_frames(figures)}</section>
+<section><h2>How the study was read</h2>{_summary(result)}</section>
 </main>
 <footer>
 <p>Model {escape(model.name)} {escape(model.version)}, {escape(model.precision)} on
@@ -91,115 +93,158 @@ class ReportSink:
                 f"<b>{escape(key.finding.label)}</b> {key.finding.probability:.2f}"
                 f" (threshold {key.finding.threshold:.2f})"
             )
-        where = f"Frame {key.frame.number}"
+        where = f"Frame {key.frame.number:,}"
         if key.frame.time_s is not None:
             where += f", {clock(key.frame.time_s)}"
         source = ""
         if self._identifiers:
             source = f"<br><code>{escape(readable(key.frame.locator))}</code>"
+        label = escape(where if key.finding is None else f"{key.finding.label}, {where}")
         return (
-            f'<figure><img alt="{escape(where)}" src="{_data_url(picture)}">'
+            f'<figure id="frame-{key.frame.number}"><div class="shown">'
+            f'<img alt="{label}" src="{_picture_url(picture)}">{_overlay(picture)}</div>'
             f"<figcaption>{said}<br>{where}{source}</figcaption></figure>\n"
         )
 
 
 _STYLE: Final = """
-:root { color-scheme: light dark; }
-body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 64rem; padding: 1rem; }
-h1 { font-size: 1.4rem; margin-bottom: 0; } h2 { font-size: 1.1rem; margin-top: 2rem; }
-.notice { border-left: 4px solid #d9a400; padding: .3rem .8rem; }
+:root { color-scheme: light dark; --line: #8886; --card: #8881; --accent: #c2410c; }
+body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 66rem; padding: 1rem; }
+h1 { font-size: 1.4rem; margin: .5rem 0; } h2 { font-size: 1.1rem; margin: 2rem 0 .6rem; }
+h1 code { font-size: 1.1rem; }
+.notice { background: #d9a40022; border-left: 4px solid #d9a400; padding: .4rem .8rem; }
+.cards { display: grid; gap: .7rem; grid-template-columns: repeat(auto-fit, minmax(10rem, 1fr)); }
+.card { background: var(--card); border-radius: 8px; padding: .6rem .9rem; }
+.card b { display: block; font-size: 1.5rem; font-variant-numeric: tabular-nums; }
+.card span { font-size: .85rem; }
+.share { background: #8883; border-radius: 4px; height: .5rem; margin-top: .3rem; }
+.share i { background: #15803d; border-radius: 4px; display: block; height: 100%; }
+.share.poor i { background: var(--accent); }
 table { border-collapse: collapse; } td, th { padding: .15rem 1.2rem .15rem 0; text-align: left; }
-td:last-child { font-variant-numeric: tabular-nums; }
-.frames { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(18rem, 1fr)); }
-figure { margin: 0; } img { width: 100%; height: auto; background: #000; border-radius: 4px; }
-figcaption { font-size: .9rem; } svg { width: 100%; height: auto; } svg text { fill: currentColor; }
+th { font-weight: 500; } td:last-child { font-variant-numeric: tabular-nums; }
+.timeline { height: auto; width: 100%; } .timeline text { fill: currentColor; font-size: 14px; }
+.timeline .when { font-size: 11px; opacity: .75; } .tick { stroke: #8883; }
+.rail { stroke: var(--line); } .event { fill: var(--accent); } .event.landmark { fill: #2563eb; }
+.mark { fill: #facc15; stroke: #422006; } .first { fill: #2563eb; stroke: #2563eb; }
+.legend { font-size: .85rem; margin: .2rem 0 0; }
+.k { border-radius: 3px; display: inline-block; height: .7em; width: .7em; }
+.k:not(:first-child) { margin-left: .9rem; }
+.k.event { background: var(--accent); width: 1.4em; } .k.first { background: #2563eb; }
+.k.mark { background: #facc15; border: 1px solid #422006; border-radius: 50%; }
+.frames { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(19rem, 1fr)); }
+figure { margin: 0; scroll-margin: 1rem; } figure:target { outline: 3px solid #facc15; }
+.shown { background: #000; border-radius: 6px; overflow: hidden; position: relative; }
+.shown img { display: block; height: auto; width: 100%; }
+.shown .heat { position: absolute; }
+.shown .box { border: 2px solid #ffd600; box-sizing: border-box; position: absolute; }
+#heat:not(:checked) ~ .frames .heat, #heat:not(:checked) ~ .frames .box { display: none; }
+figcaption { font-size: .9rem; padding: .3rem .1rem; }
 footer { color: GrayText; font-size: .85rem; margin-top: 2rem; } code { overflow-wrap: anywhere; }
-@media print { figure { break-inside: avoid; } }
+@media print { figure { break-inside: avoid; } #heat, #heat + label { display: none; } }
 """
 
 
-def clock(seconds: float) -> str:
-    """Write seconds as `1:02:03`."""
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}"
+def _frames(figures: str) -> str:
+    if not figures:
+        return "<p>There is none to show.</p>"
+    return (
+        '<input type="checkbox" id="heat" checked> <label for="heat">Show what spoke for each '
+        f'finding</label>\n<div class="frames">{figures}</div>'
+    )
+
+
+def _reading(result: StudyResult) -> str:
+    """Sum the study up for whoever reads nothing else."""
+    cards = [(f"{result.total:,}", "frames", "")]
+    if result.scored:
+        fit = result.usable / result.scored
+        cards.append((f"{fit:.0%}", "fit to be judged", _share(fit)))
+    if result.duration_s is not None:
+        cards.append((clock(result.duration_s), "duration", ""))
+    for code in sorted({one.event.finding for one in result.events}):
+        stays = [one.event for one in result.events if one.event.finding == code]
+        seen_s = sum(event.end_s - event.start_s for event in stays)
+        many = "stay" if len(stays) == 1 else "stays"
+        cards.append(
+            (f"{len(stays)}", f"{escape(finding(code).label)}: {many}, {seen_s:.0f} s in view", "")
+        )
+    for landmark in result.landmarks:
+        first = landmark.first
+        when = f"frame {first.number:,}" if first.time_s is None else clock(first.time_s)
+        cards.append((when, f"{escape(finding(landmark.finding).label)} reached", ""))
+    for code, share in result.view_quality.items():
+        poor = code != "bbps-2-3"
+        cards.append((f"{share:.0%}", escape(finding(code).label), _share(share, poor=poor)))
+    if result.shortlist:
+        saved = 1 - len(result.shortlist) / max(1, result.scored)
+        cards.append(
+            (f"{len(result.shortlist):,}", f"frames on the shortlist, {saved:.0%} fewer", "")
+        )
+    shown = (
+        f'<div class="card"><b>{value}</b><span>{name}</span>{bar}</div>'
+        for value, name, bar in cards
+    )
+    return f'<div class="cards">{"".join(shown)}</div>'
+
+
+def _share(share: float, *, poor: bool = False) -> str:
+    kind = "share poor" if poor else "share"
+    return f'<div class="{kind}"><i style="width:{share:.1%}"></i></div>'
 
 
 def _summary(result: StudyResult) -> str:
-    usable = f"{result.usable / result.scored:.0%}" if result.scored else "-"
-    rows = [("Frames", f"{result.total:,}"), ("Scored", f"{result.scored:,}")]
+    rows = [("Scored", f"{result.scored:,}")]
     rows += [(f"Not read: {code}", f"{count:,}") for code, count in sorted(result.failures.items())]
-    rows += [("Fit to be judged", usable)]
+    rows += [("Fit to be judged", f"{result.usable:,}")]
     rows += [(f"Not: {reason}", f"{count:,}") for reason, count in sorted(result.reasons.items())]
-    if result.duration_s is not None:
-        rows.append(("Duration", clock(result.duration_s)))
-    rows += [
-        (f"{finding(code).label}, of frames fit to be judged", f"{share:.0%}")
-        for code, share in result.view_quality.items()
-    ]
-    for landmark in result.landmarks:
-        first = landmark.first
-        when = f"frame {first.number}" if first.time_s is None else clock(first.time_s)
-        rows.append((f"{finding(landmark.finding).label} reached", when))
     rows.append(("Events", f"{len(result.events):,}"))
+    rows.append(("Key frames", f"{len(result.key_frames):,}"))
     if result.shortlist:
-        rows.append(("Frames to look at", f"{len(result.shortlist):,}"))
+        rows.append(("Shortlist", _ranges(result.shortlist)))
     cells = "".join(f"<tr><th>{escape(name)}<td>{escape(value)}" for name, value in rows)
     return f"<table>{cells}</table>"
 
 
-def _timeline(result: StudyResult) -> str:
-    """Draw each finding's events as bars on a line of its own, series one after the other."""
-    if not result.events:
-        return "<p>No event was found, or no times are known.</p>"
-    starts: dict[str, float] = {}
-    end = 0.0
-    for series in dict.fromkeys(event.series for event in result.events):
-        starts[series] = end
-        end += max(e.event.end_s for e in result.events if e.series == series)
-    end = max(end, result.duration_s or 0.0, 1e-3)
-    lines = list(dict.fromkeys(event.event.finding for event in result.events))
-    label = 200
-    scale = (_WIDTH - label - 10) / end
+def _ranges(numbers: tuple[int, ...]) -> str:
+    """Write numbers in order, runs of them as `5-9`."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
+
+
+def _overlay(picture: KeyPicture) -> str:
+    """Lay the heat map, and the box, over the picture: placed in shares of its sides."""
     parts = []
-    for row, code in enumerate(lines):
-        y = row * _ROW
-        parts.append(
-            f'<text x="0" y="{y + 16}" font-size="14">{escape(finding(code).label)}</text>'
-        )
-        parts.append(
-            f'<rect x="{label}" y="{y + 10}" width="{end * scale:.1f}" height="2" fill="#8888"/>'
-        )
-        parts += [
-            _bar(event, label + starts[event.series] * scale, y, scale)
-            for event in result.events
-            if event.event.finding == code
-        ]
-    height = len(lines) * _ROW + 24
-    parts.append(f'<text x="{label}" y="{height - 6}" font-size="12">0:00:00</text>')
-    parts.append(
-        f'<text x="{_WIDTH - 10}" y="{height - 6}" font-size="12" text-anchor="end">'
-        f"{clock(end)}</text>"
-    )
+    if picture.heat is not None:
+        out = io.BytesIO()
+        picture.heat.picture.save(out, "PNG", optimize=True)
+        place = _place(picture.heat.box, picture)
+        parts.append(f'<img class="heat" alt="" style="{place}" src="{_url(out, "png")}">')
+    if picture.box is not None:
+        parts.append(f'<div class="box" style="{_place(picture.box, picture)}"></div>')
+    return "".join(parts)
+
+
+def _place(box: Box, picture: KeyPicture) -> str:
+    height, width = picture.pixels.shape[:2]
+    x0, y0, x1, y1 = box
     return (
-        f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="Events over time">'
-        f"{''.join(parts)}</svg>"
+        f"left:{x0 / width:.2%};top:{y0 / height:.2%};"
+        f"width:{(x1 - x0) / width:.2%};height:{(y1 - y0) / height:.2%}"
     )
 
 
-def _bar(event: StudyEvent, left: float, y: int, scale: float) -> str:
-    one = event.event
-    width = max(3.0, (one.end_s - one.start_s) * scale)
-    return (
-        f'<rect x="{left + one.start_s * scale:.1f}" y="{y + 4}" width="{width:.1f}" height="14" '
-        f'rx="2" fill="#c2410c"><title>{clock(one.start_s)} to {clock(one.end_s)}, '
-        f"at most {one.peak_probability:.2f}</title></rect>"
-    )
-
-
-def _data_url(picture: KeyPicture) -> str:
-    image = Image.fromarray(picture.marked)
+def _picture_url(picture: KeyPicture) -> str:
+    image = Image.fromarray(picture.pixels)
     image.thumbnail((_SIDE, _SIDE))
     out = io.BytesIO()
     image.save(out, "JPEG", quality=85)
-    return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode()
+    return _url(out, "jpeg")
+
+
+def _url(file: io.BytesIO, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}"

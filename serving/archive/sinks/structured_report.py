@@ -10,6 +10,7 @@ from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
 from endolink import __version__
+from endolink.serving.archive.picture import Locator
 from endolink.serving.archive.sinks.dicom_objects import (
     ENDOSCOPY,
     MANUFACTURER,
@@ -43,13 +44,13 @@ class StructuredReportSink:
         self._store.put(_document(result, headers), destination / "report.dcm")
 
 
-def _document(result: StudyResult, headers: dict[str, Dataset]) -> Dataset:
+def _document(result: StudyResult, headers: dict[Locator, Dataset]) -> Dataset:
     evidence = list(headers.values())
     report = sr.MeasurementReport(
         observation_context=sr.ObservationContext(observer_device_context=observer(result)),
         procedure_reported=ENDOSCOPY,
         imaging_measurements=[
-            _group(result, number, key, headers[key.frame.locator.place])
+            _group(result, number, key, headers[key.frame.locator.file])
             for number, key in enumerate(result.key_frames, 1)
             if key.finding is not None
         ],

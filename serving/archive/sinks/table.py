@@ -59,6 +59,9 @@ class TableSink:
         self._thresholds = findings
         self._identifiers = identifiers
         self.columns = columns(findings, identifiers=identifiers)
+        if form == "parquet":
+            # What is missing is told before a night of scoring, not after it.
+            _import_pyarrow()
 
     def write(self, result: StudyResult, destination: Path) -> None:
         """Write one row for each frame, those without a verdict too; raises EgressRefused."""
@@ -189,4 +192,6 @@ def _import_pyarrow() -> tuple[Any, Any]:
             "Parquet needs the archive extra; pip install 'endolink[archive]' brings it, and "
             "--format csv needs nothing."
         ) from error
+    # Where pandas is installed, PyArrow imports it at its first conversion: a second, spent here.
+    pa.array([0])
     return pa, pq

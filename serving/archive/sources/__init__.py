@@ -3,7 +3,7 @@
 To read another kind of thing, write a `Source` and add it to `_KINDS`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -142,16 +142,19 @@ def absolute(place: str) -> str:
     return place if "://" in place else str(Path(place).absolute())
 
 
-def fetch(locators: Iterable[Locator], reading: Reading) -> Iterator[tuple[Locator, bytes | Frame]]:
+def fetch(
+    wanted: Mapping[Locator, float | None], reading: Reading
+) -> Iterator[tuple[Locator, bytes | Frame]]:
     """Read single pictures again, each place opened once; those that are gone are left out.
 
-    A picture's bytes are still to be decoded, by `endolink.model.frame.decode`.
+    Each is given with its time, where that is known, so that a film can be sought in. A picture's
+    bytes are still to be decoded, by `endolink.model.frame.decode`.
     """
-    places: dict[str, set[Locator]] = {}
-    for locator in locators:
-        places.setdefault(locator.place, set()).add(locator)
-    for place, wanted in places.items():
-        yield from _fetch_from(place, wanted, replace(reading, only=frozenset(wanted)))
+    places: dict[str, dict[Locator, float | None]] = {}
+    for locator, time_s in wanted.items():
+        places.setdefault(locator.place, {})[locator] = time_s
+    for place, times in places.items():
+        yield from _fetch_from(place, set(times), replace(reading, only=times))
 
 
 def _fetch_from(

@@ -1,40 +1,34 @@
-"""ZIP and TAR: their pictures are read in memory, one at a time, and nothing is ever unpacked.
-
-What a hostile file may do is bounded before it is done: the directory, the number of members, the
-bytes of each, and how much more all of them are than the file itself.
-"""
+"""ZIP and TAR: their members are read one at a time, and nothing is ever unpacked into a folder."""
 
 import bz2
 import gzip
 import io
-import re
+import lzma
 import tarfile
 import zipfile
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
-from typing import IO, Final
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, BinaryIO, Final
 
 from endolink.model.errors import (
-    ContainerNested,
     ContainerUnreadable,
     ContainerUnsafe,
     EndoLinkError,
-    FrameTooLarge,
+    SourceMissing,
 )
+from endolink.model.frame import DEFAULT_LIMITS
 from endolink.serving.archive.picture import Locator, Picture, Reading, Unread
 from endolink.serving.archive.sources.files import file_digest, natural_key
+from endolink.serving.archive.sources.members import USTAR, Members, allowance, bomb, spooled
 
 # A ZIP's directory is held in memory: this is room for some 200,000 members.
 _MAX_DIRECTORY: Final = 16 * 2**20
-_MAX_MEMBERS: Final = 250_000
-# Pictures hardly shrink; even uncompressed ones, black all around, do not shrink so far.
-_MAX_RATIO: Final = 100
-# What any file may unpack to, however small it is.
-_FREE_BYTES: Final = 64 * 2**20
-
-_NESTED: Final = (b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf\x27", b"Rar!")
-_TAR_SUFFIXES: Final = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tbz")
-_USTAR: Final = slice(257, 262)
+_ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")
+_XZ: Final = b"\xfd7zXZ"
+_TAR_SUFFIXES: Final = (
+    *(".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tbz", ".tar.xz", ".txz"),
+)
 
 
 class ZipContainer:
@@ -43,7 +37,7 @@ class ZipContainer:
     def recognises(self, path: Path, head: bytes) -> bool:
         """Take what begins as a ZIP does, an empty one too."""
         del path
-        return head.startswith((b"PK\x03\x04", b"PK\x05\x06"))
+        return head.startswith(_ZIP)
 
     def digest(self, place: str) -> str:
         """Digest the whole file."""
@@ -56,8 +50,8 @@ class ZipContainer:
         del digest
         path = Path(place)
         try:
-            with _Careful(path, _MAX_DIRECTORY) as file, zipfile.ZipFile(file) as container:
-                yield from _zip_members(container, _Members(path, reading))
+            with _open_zip(path) as container:
+                yield from _zip_members(container, Members(path, reading))
         except EndoLinkError:
             raise
         # zipfile lets out BadZipFile, OSError, ValueError, struct.error, NotImplementedError and
@@ -67,11 +61,11 @@ class ZipContainer:
 
 
 class TarContainer:
-    """A TAR file, plain or compressed by gzip or bzip2; studies are as in a ZIP."""
+    """A TAR file, plain or compressed by gzip, bzip2 or xz; studies are as in a ZIP."""
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """Go by the magic, and by the name where the file is compressed or of the oldest kind."""
-        return head[_USTAR] == b"ustar" or path.name.lower().endswith(_TAR_SUFFIXES)
+        return head[USTAR] == b"ustar" or path.name.lower().endswith(_TAR_SUFFIXES)
 
     def digest(self, place: str) -> str:
         """Digest the whole file."""
@@ -83,26 +77,67 @@ class TarContainer:
         """Give the members in the order in which they lie."""
         del digest
         path = Path(place)
-        # A member's bytes are read at once, and so are the headers that extend a member's own.
-        longest = reading.limits.max_bytes + 2 * tarfile.BLOCKSIZE
         try:
-            with (
-                _Careful(path, max(longest, _MAX_DIRECTORY)) as raw,
-                _Unpacked(raw, longest) as file,
-                tarfile.open(fileobj=file, mode="r:") as container,
-            ):
-                yield from _tar_members(container, _Members(path, reading))
+            with _open_tar(path, reading.limits.max_bytes) as container:
+                yield from _tar_members(container, Members(path, reading))
         except EndoLinkError:
             raise
-        # tarfile and the decompressors let out TarError, OSError, EOFError, zlib.error, ValueError;
-        # whatever it is, this file is at fault.
+        # tarfile and the decompressors let out TarError, OSError, EOFError, zlib.error, LZMAError,
+        # ValueError; whatever it is, this file is at fault.
         except Exception as error:
             raise ContainerUnreadable(
                 "The TAR file is damaged or cut short; what came before was read."
             ) from error
 
 
-def _zip_members(container: zipfile.ZipFile, members: "_Members") -> Iterator[Picture | Unread]:
+@contextmanager
+def open_member(locator: Locator) -> Iterator[BinaryIO]:
+    """Open one member of a container, whole and such that it can be sought in.
+
+    Raises SourceMissing where there is none of that name.
+    """
+    path = Path(locator.place)
+    name = locator.member or ""
+    with suppress(KeyError, OSError, zipfile.BadZipFile, tarfile.TarError):
+        with path.open("rb") as file:
+            zipped = file.read(4) in _ZIP
+        if zipped:
+            with (
+                _open_zip(path) as container,
+                container.open(name) as member,
+                spooled(b"", member, container.getinfo(name).file_size) as (spool, _),
+            ):
+                yield spool
+                return
+        with _open_tar(path, DEFAULT_LIMITS.max_bytes) as packed:
+            entry = packed.getmember(name)
+            held = packed.extractfile(entry)
+            if held is not None:
+                with held, spooled(b"", held, entry.size) as (spool, _):
+                    yield spool
+                    return
+    raise SourceMissing("The container is gone, or has no such member.")
+
+
+@contextmanager
+def _open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
+    with _Careful(path, _MAX_DIRECTORY) as file, zipfile.ZipFile(file) as container:
+        yield container
+
+
+@contextmanager
+def _open_tar(path: Path, max_bytes: int) -> Iterator[tarfile.TarFile]:
+    # A member's bytes are read at once, and so are the headers that extend a member's own.
+    longest = max_bytes + 2 * tarfile.BLOCKSIZE
+    with (
+        _Careful(path, max(longest, _MAX_DIRECTORY)) as raw,
+        _Unpacked(raw, longest) as file,
+        tarfile.open(fileobj=file, mode="r:") as container,
+    ):
+        yield container
+
+
+def _zip_members(container: zipfile.ZipFile, members: Members) -> Iterator[Picture | Unread]:
     entries = [entry for entry in container.infolist() if not entry.is_dir()]
     entries.sort(key=lambda entry: natural_key(entry.filename))
     for entry in entries:
@@ -113,16 +148,18 @@ def _zip_members(container: zipfile.ZipFile, members: "_Members") -> Iterator[Pi
             members.check(entry.filename)
             if entry.flag_bits & 1:
                 raise ContainerUnreadable("The member is encrypted; unpack it first.")
-            data = _zip_read(container, entry, members)
-            yield members.picture(locator, data)
+            yield from _zip_pictures(container, entry, members, locator)
         except EndoLinkError as error:
             yield members.unread(locator, error)
+    members.finish()
 
 
-def _zip_read(container: zipfile.ZipFile, entry: zipfile.ZipInfo, members: "_Members") -> bytes:
+def _zip_pictures(
+    container: zipfile.ZipFile, entry: zipfile.ZipInfo, members: Members, locator: Locator
+) -> Iterator[Picture | Unread]:
     try:
         with container.open(entry) as file:
-            return members.read(file, entry.file_size)
+            yield from members.pictures(locator, file, entry.file_size)
     except EndoLinkError:
         raise
     # As above, and whatever its decompressors raise.
@@ -130,7 +167,7 @@ def _zip_read(container: zipfile.ZipFile, entry: zipfile.ZipInfo, members: "_Mem
         raise ContainerUnreadable("The member is damaged; pack it again.") from error
 
 
-def _tar_members(container: tarfile.TarFile, members: "_Members") -> Iterator[Picture | Unread]:
+def _tar_members(container: tarfile.TarFile, members: Members) -> Iterator[Picture | Unread]:
     while (entry := container.next()) is not None:
         # TarFile remembers every member; a long one would fill the memory.
         container.members.clear()  # type: ignore[attr-defined]
@@ -144,65 +181,10 @@ def _tar_members(container: tarfile.TarFile, members: "_Members") -> Iterator[Pi
             file = container.extractfile(entry) if entry.isreg() else None
             if file is None:
                 raise ContainerUnsafe("The member is a link or a device, which is not followed.")
-            yield members.picture(locator, members.read(file, entry.size))
+            yield from members.pictures(locator, file, entry.size)
         except EndoLinkError as error:
             yield members.unread(locator, error)
-
-
-class _Members:
-    """What holds for the members of either kind of container, and what was met of them."""
-
-    def __init__(self, path: Path, reading: Reading) -> None:
-        self.path = path
-        self.reading = reading
-        self.left = _allowance(path)
-        self.names: dict[str, int] = {}
-        self.count = 0
-
-    def admit(self, name: str, size: int) -> Locator | None:
-        """Give a member its locator; None where it is hidden, or another one is wanted."""
-        self.count += 1
-        self.left -= size
-        if self.count > _MAX_MEMBERS:
-            raise ContainerUnsafe(f"More than {_MAX_MEMBERS:,} members; split the container.")
-        if self.left < 0:
-            raise _bomb()
-        if any(part.startswith((".", "__MACOSX")) and part != ".." for part in _parts(name)):
-            return None
-        # A name may come twice; both are read.
-        times = self.names.get(name, 0)
-        self.names[name] = times + 1
-        locator = Locator(str(self.path), name, times or None)
-        only = self.reading.only
-        return locator if only is None or locator in only else None
-
-    def check(self, name: str) -> None:
-        if name.startswith(("/", "\\")) or ".." in _parts(name) or re.match("[A-Za-z]:", name):
-            raise ContainerUnsafe("The member's name leads out of the container.")
-
-    def read(self, file: IO[bytes], size: int) -> bytes:
-        most = self.reading.limits.max_bytes
-        if size > most:
-            raise FrameTooLarge(f"The member has more than the {most:,} bytes that are read.")
-        data = file.read(most + 1)
-        if len(data) > most:
-            raise FrameTooLarge(f"The member has more than the {most:,} bytes that are read.")
-        if len(data) != size:
-            raise ContainerUnreadable("The member is not as long as the container says.")
-        if data.startswith(_NESTED) or data[_USTAR] == b"ustar":
-            raise ContainerNested("The member is itself a container; unpack it first.")
-        return data
-
-    def picture(self, locator: Locator, data: bytes) -> Picture:
-        suffix = PurePosixPath(locator.member or "").suffix
-        return Picture(locator, self._study(locator), lambda: data, declared=suffix or None)
-
-    def unread(self, locator: Locator, error: EndoLinkError) -> Unread:
-        return Unread(locator, self._study(locator), error)
-
-    def _study(self, locator: Locator) -> str:
-        *folders, _ = _parts(locator.member or "") or [""]
-        return str(self.path) if not folders else f"{self.path}!{'/'.join(folders)}"
+    members.finish()
 
 
 class _Careful(io.FileIO):
@@ -226,13 +208,15 @@ class _Unpacked(io.BufferedIOBase):
     def __init__(self, raw: _Careful, longest: int) -> None:
         magic = raw.read(3)
         raw.seek(0)
-        self._file: IO[bytes] | gzip.GzipFile | bz2.BZ2File | _Careful = raw
+        self._file: IO[bytes] | gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile | _Careful = raw
         if magic.startswith(b"\x1f\x8b"):
             self._file = gzip.GzipFile(fileobj=raw)
         elif magic == b"BZh":
             self._file = bz2.BZ2File(raw)
+        elif magic == _XZ[:3]:
+            self._file = lzma.LZMAFile(raw)  # noqa: SIM115 - closed with the raw file
         self._longest = longest
-        self._most = _allowance(Path(str(raw.name)))
+        self._most = allowance(Path(str(raw.name)))
 
     def read(self, size: int | None = -1) -> bytes:
         if size is None or not 0 <= size <= self._longest:
@@ -256,19 +240,4 @@ class _Unpacked(io.BufferedIOBase):
 
     def _bound(self, position: int) -> None:
         if position > self._most:
-            raise _bomb()
-
-
-def _allowance(path: Path) -> int:
-    return path.stat().st_size * _MAX_RATIO + _FREE_BYTES
-
-
-def _bomb() -> ContainerUnsafe:
-    return ContainerUnsafe(
-        f"It unpacks to more than {_MAX_RATIO} times its size, as a bomb does; if it is sound, "
-        "unpack it first."
-    )
-
-
-def _parts(name: str) -> list[str]:
-    return [part for part in re.split(r"[/\\]", name) if part not in {"", "."}]
+            raise bomb()

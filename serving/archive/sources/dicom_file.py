@@ -1,28 +1,21 @@
 """DICOM files: what their header says, and their frames one at a time."""
 
 import io
-import logging
 import struct
 import tempfile
-import zlib
 from collections.abc import Callable, Container, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import accumulate
-from math import isfinite
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Self, cast
+from typing import BinaryIO, Final, Self, cast
 
-import pydicom.config
 from pydicom import Dataset, uid
-from pydicom.filereader import read_dataset
-from pydicom.multival import MultiValue
-from pydicom.tag import BaseTag, Tag
+from pydicom.tag import Tag
 
 from endolink.model.errors import (
     DicomCorrupt,
-    DicomTooLarge,
     DicomUnreadable,
     DicomUnsupported,
     EndoLinkError,
@@ -35,6 +28,17 @@ from endolink.model.errors import (
 from endolink.model.frame import DEFAULT_LIMITS, Frame, Limits
 from endolink.model.video import frames as video_frames
 from endolink.serving.archive.picture import Locator, Picture, Unread
+from endolink.serving.archive.sources.dicom_header import (
+    IN_MEMORY,
+    KEPT,
+    extended_offsets,
+    inflate,
+    integer_of,
+    number_of,
+    parse,
+    read_meta,
+    values_of,
+)
 from endolink.serving.archive.sources.encapsulated import (
     Encapsulated,
     Fragment,
@@ -45,11 +49,6 @@ from endolink.serving.archive.sources.encapsulated import (
     read_items,
 )
 from endolink.serving.archive.sources.pixels import ENCAPSULATED, NATIVE, PixelFormat, decode_pixels
-
-# A value that breaks its representation's rules is nothing to stop at, and pydicom's warning would
-# quote it: names and dates of patients have no place on standard error.
-pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
-logging.getLogger("pydicom").setLevel(logging.CRITICAL)
 
 VIDEO: Final = frozenset(
     {
@@ -74,46 +73,20 @@ VIDEO_CLASSES: Final = frozenset(
     {uid.VideoEndoscopicImageStorage, uid.VideoPhotographicImageStorage}
 )
 
-# A header of the kinds read here has some kilobytes. Its elements take far more memory than bytes,
-# so that the bound is on what is read before the pixel data, values that are passed over aside.
-_MOST_HEADER: Final = 2 * 2**20
-# A deflated file is unpacked to a temporary file up to this many bytes.
-_MOST_INFLATED: Final = 2 * 2**30
-_IN_MEMORY: Final = 32 * 2**20
-_PREAMBLE: Final = 128
 OURS: Final = "EndoLink"
 """What EndoLink writes as the manufacturer of its own objects."""
 STUDY: Final = "urn:oid:"
 """What a study's key begins with, before its StudyInstanceUID."""
 
-# What is kept of a header: what scoring and what is written beside the images need.
-_KEPT: Final[list[BaseTag | int]] = [
-    Tag(keyword)
-    for keyword in (
-        # which patient, study, series and object
-        *("PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex"),
-        *("PatientAge", "StudyInstanceUID", "StudyID", "StudyDate", "StudyTime"),
-        *("StudyDescription", "AccessionNumber", "ReferringPhysicianName", "SeriesInstanceUID"),
-        *("SeriesNumber", "SeriesDate", "SeriesTime", "Modality", "SOPClassUID", "SOPInstanceUID"),
-        *("InstanceNumber", "ContentDate", "ContentTime", "AcquisitionDateTime"),
-        *("AcquisitionDate", "AcquisitionTime", "TimezoneOffsetFromUTC", "ImageType"),
-        *("BurnedInAnnotation", "FrameOfReferenceUID", "Manufacturer", "InstitutionName"),
-        *("SpecificCharacterSet", "LossyImageCompression"),
-        # time
-        *("NumberOfFrames", "FrameTime", "FrameTimeVector", "CineRate", "FrameIncrementPointer"),
-        *("RecommendedDisplayFrameRate",),
-        # pixels
-        *("SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "Rows"),
-        *("Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"),
-        *("RedPaletteColorLookupTableDescriptor", "GreenPaletteColorLookupTableDescriptor"),
-        *("BluePaletteColorLookupTableDescriptor", "RedPaletteColorLookupTableData"),
-        *("GreenPaletteColorLookupTableData", "BluePaletteColorLookupTableData"),
-        *("ExtendedOffsetTable", "ExtendedOffsetTableLengths"),
-    )
-]
 _PIXEL_DATA: Final = Tag("PixelData")
 _FLOAT_PIXEL_DATA: Final = Tag("FloatPixelData")
 _UNDEFINED: Final = 0xFFFFFFFF
+
+
+# FrameTime is written in milliseconds, often rounded.
+_ROUNDING_S: Final = 1e-3
+# An hour between two frames is no film.
+_LONGEST_MS: Final = 3.6e6
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,12 +131,12 @@ class DicomFile:
             undo.pop_all()
 
     def _read(self, file: BinaryIO, size: int) -> None:
-        self.transfer_syntax, start = _read_meta(file, size)
+        self.transfer_syntax, start = read_meta(file, size)
         self._file, self._size = file, size
         if self.transfer_syntax == uid.DeflatedExplicitVRLittleEndian:
-            spool = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - see below
+            spool = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - see below
             self._file = cast("BinaryIO", self._files.enter_context(spool))
-            self._size = _inflate(file, start, self._file)
+            self._size = inflate(file, start, self._file)
             start = 0
         self._file.seek(start)
         self.header = self._read_header()
@@ -206,7 +179,7 @@ class DicomFile:
     @property
     def frame_count(self) -> int:
         """How many frames the header promises; 1 where it says nothing."""
-        return max(1, _integer(self.header, "NumberOfFrames", 1))
+        return max(1, integer_of(self.header, "NumberOfFrames", 1))
 
     def frames(
         self, *, every_s: float | None = None, only: Container[int | None] | None = None
@@ -222,26 +195,21 @@ class DicomFile:
             return
         pixel_format = self._format()
         places = self._places(pixel_format)
-        times = self._times_s(len(places))
-        due = 0.0
-        for index, place in enumerate(places):
-            time_s = times[index] if times else None
-            if every_s is not None and time_s is not None:
-                if time_s + _ROUNDING_S < due:
-                    continue
-                due = ((time_s + _ROUNDING_S) // every_s + 1) * every_s
+        times = times_of(self.header, len(places))
+        for index in due_frames(len(places), times, every_s):
             if only is None or index in only:
-                yield self._frame(index, time_s, place, pixel_format)
+                time_s = times[index] if times else None
+                yield self._frame(index, time_s, places[index], pixel_format)
         if len(places) < self.frame_count:
             raise _too_few(self.frame_count, len(places))
 
     def _read_header(self) -> Dataset:
-        return _parse(
+        return parse(
             self._file,
             self._size,
             self.transfer_syntax,
             lambda tag, _vr, _length: tag >= _FLOAT_PIXEL_DATA,
-            None if self._whole else [*_KEPT],
+            None if self._whole else [*KEPT],
         )
 
     def _check_class(self) -> None:
@@ -295,7 +263,7 @@ class DicomFile:
             held = min(self._length, self._size - self._start)
             return native_frames(self._start, held, pixel_format.frame_bytes, self.frame_count)
         items = self._items()
-        table = _extended_offsets(self.header)
+        table = extended_offsets(self.header)
         return group_frames(items, self.frame_count, table, self._file)
 
     def _items(self) -> Encapsulated:
@@ -308,34 +276,12 @@ class DicomFile:
         length = sum(fragment.length for fragment in place)
         if self.transfer_syntax not in NATIVE and length > self._limits.max_bytes:
             return DicomFrame(index, time_s, partial(_refuse, length, self._limits.max_bytes))
-        data = read_fragments(self._file, place)
-        load = partial(decode_pixels, data, pixel_format, index)
-        content = None if pixel_format.is_jpeg else pixel_format.digest(data)
-        return DicomFrame(index, time_s, load, content)
-
-    def _times_s(self, count: int) -> list[float]:
-        """Give the time of each of `count` frames; nothing for a single still."""
-        vector = self.header.get("FrameTimeVector")
-        steps_ms = [float(step) for step in _several(vector)]
-        if len(steps_ms) >= count > 1 and all(0 <= step < _LONGEST_MS for step in steps_ms):
-            # The first entry is the time before the first frame (PS3.3, C.7.6.5.1.2).
-            return [ms / 1e3 for ms in accumulate([0.0, *steps_ms[1:count]])]
-        frame_s = self.frame_s
-        if frame_s is None or self.frame_count == 1:
-            return []
-        return [index * frame_s for index in range(count)]
+        return frame_of(read_fragments(self._file, place), index, time_s, pixel_format)
 
     @property
     def frame_s(self) -> float | None:
         """Seconds from one frame to the next as the header says it, where it does."""
-        frame_ms = _number(self.header, "FrameTime")
-        if frame_ms is not None and 0 < frame_ms < _LONGEST_MS:
-            return frame_ms / 1e3
-        for keyword in ("RecommendedDisplayFrameRate", "CineRate"):
-            rate = _number(self.header, keyword)
-            if rate is not None and rate > 0:
-                return 1 / rate
-        return None
+        return frame_s_of(self.header)
 
     def _video_frames(self, every_s: float | None) -> Iterator[DicomFrame]:
         read = 0
@@ -351,102 +297,54 @@ class DicomFile:
             raise _too_few(self.frame_count, read)
 
 
-# FrameTime is written in milliseconds, often rounded.
-_ROUNDING_S: Final = 1e-3
-# An hour between two frames is no film.
-_LONGEST_MS: Final = 3.6e6
+def frame_of(
+    data: bytes, index: int, time_s: float | None, pixel_format: PixelFormat
+) -> DicomFrame:
+    """Make a frame of its bytes as they are stored."""
+    content = None if pixel_format.is_jpeg else pixel_format.digest(data)
+    return DicomFrame(index, time_s, partial(decode_pixels, data, pixel_format, index), content)
 
 
-class _Bounded:
-    """What pydicom reads a header from: it ends with the file, and after _MOST_HEADER bytes."""
-
-    def __init__(self, file: BinaryIO, size: int) -> None:
-        self._file = file
-        self._size = size
-        self._left = _MOST_HEADER
-        self.seek, self.tell = file.seek, file.tell
-
-    @property
-    def is_spent(self) -> bool:
-        return self._left <= 0
-
-    def read(self, size: int = -1) -> bytes:
-        there = max(0, min(self._size - self._file.tell(), self._left))
-        data = self._file.read(there if size < 0 else min(size, there))
-        self._left -= len(data)
-        return data
+def due_frames(count: int, times_s: list[float], every_s: float | None) -> Iterator[int]:
+    """Give the numbers of the frames that are due: of each span of `every_s` seconds the first."""
+    due = 0.0
+    for index in range(count):
+        if every_s is not None and times_s:
+            if times_s[index] + _ROUNDING_S < due:
+                continue
+            due = ((times_s[index] + _ROUNDING_S) // every_s + 1) * every_s
+        yield index
 
 
-def _parse(
-    file: BinaryIO,
-    size: int,
-    syntax: uid.UID,
-    stop_when: Callable[[BaseTag, str | None, int], bool],
-    tags: list[BaseTag | int] | None = None,
-) -> Dataset:
-    """Read elements from the file's position on until `stop_when` says so."""
-    bounded = _Bounded(file, size)
-    try:
-        dataset = read_dataset(
-            cast("BinaryIO", bounded),
-            syntax.is_implicit_VR,
-            syntax.is_little_endian,
-            stop_when=stop_when,
-            specific_tags=tags,
-        )
-    # pydicom's parser lets out whatever the bytes provoke.
-    except Exception as error:
-        if not bounded.is_spent:
-            raise DicomUnreadable("The header of the DICOM file is damaged.") from error
-    if bounded.is_spent:
-        raise DicomTooLarge(f"The header has more than the {_MOST_HEADER:,} bytes that are read.")
-    for tag in list(dataset.keys()):
-        # Values are parsed when they are asked for; one that is none counts as absent.
-        try:
-            _ = dataset[tag]
-        except Exception:  # noqa: BLE001
-            del dataset[tag]
-    return dataset
+def times_of(header: Dataset, count: int) -> list[float]:
+    """Give the time in seconds of each of `count` frames; nothing for a single still."""
+    vector = header.get("FrameTimeVector")
+    steps_ms = [float(step) for step in values_of(vector)]
+    if len(steps_ms) >= count > 1 and all(0 <= step < _LONGEST_MS for step in steps_ms):
+        # The first entry is the time before the first frame (PS3.3, C.7.6.5.1.2).
+        return [ms / 1e3 for ms in accumulate([0.0, *steps_ms[1:count]])]
+    frame_s = frame_s_of(header)
+    if frame_s is None or integer_of(header, "NumberOfFrames", 1) <= 1:
+        return []
+    return [index * frame_s for index in range(count)]
 
 
-def _read_meta(file: BinaryIO, size: int) -> tuple[uid.UID, int]:
-    """Read the meta information; return the transfer syntax and where the data set begins."""
-    file.seek(_PREAMBLE)
-    if file.read(4) != b"DICM":
-        raise DicomUnreadable("The file is not DICOM: DICM does not follow its preamble.")
-    meta = _parse(file, size, uid.ExplicitVRLittleEndian, lambda tag, _vr, _length: tag.group != 2)
-    syntax = meta.get("TransferSyntaxUID")
-    if not isinstance(syntax, uid.UID) or not syntax:
-        raise DicomUnreadable("The DICOM file does not say its transfer syntax.")
-    return uid.UID(syntax), file.tell()
-
-
-def _inflate(file: BinaryIO, start: int, unpacked: BinaryIO) -> int:
-    """Unpack a deflated data set (PS3.5, A.5) into a temporary file; return its size."""
-    file.seek(start)
-    inflate = zlib.decompressobj(-zlib.MAX_WBITS)
-    size = 0
-    while not inflate.eof and (packed := inflate.unconsumed_tail or file.read(2**16)):
-        try:
-            piece = inflate.decompress(packed, 2**20)
-        except zlib.error as error:
-            raise DicomUnreadable("The deflated DICOM file is damaged.") from error
-        size += len(piece)
-        if size > _MOST_INFLATED:
-            raise DicomTooLarge(f"The file unpacks to more than {_MOST_INFLATED:,} bytes.")
-        unpacked.write(piece)
-    return size
+def frame_s_of(header: Dataset) -> float | None:
+    """Give the seconds from one frame to the next as the header says it, where it does."""
+    frame_ms = number_of(header, "FrameTime")
+    if frame_ms is not None and 0 < frame_ms < _LONGEST_MS:
+        return frame_ms / 1e3
+    for keyword in ("RecommendedDisplayFrameRate", "CineRate"):
+        rate = number_of(header, keyword)
+        if rate is not None and rate > 0:
+            return 1 / rate
+    return None
 
 
 def native_frames(start: int, held: int, frame_bytes: int, count: int) -> list[Fragments]:
     """Say where uncompressed frames lie, of at most `count`, in `held` bytes from `start`."""
     whole = min(count, held // frame_bytes)
     return [(Fragment(start + index * frame_bytes, frame_bytes),) for index in range(whole)]
-
-
-def _extended_offsets(header: Dataset) -> tuple[int, ...]:
-    table = header.get("ExtendedOffsetTable") or b""
-    return struct.unpack(f"<{len(table) // 8}Q", table[: len(table) // 8 * 8])
 
 
 def _itself(frame: Frame) -> Frame:
@@ -463,46 +361,37 @@ def _too_few(promised: int, held: int) -> DicomCorrupt:
     )
 
 
-def _integer(header: Dataset, keyword: str, default: int) -> int:
-    value = _number(header, keyword)
-    return default if value is None else int(value)
-
-
-def _number(header: Dataset, keyword: str) -> float | None:
-    """Read a number; nothing where there is none or it is not one."""
-    try:
-        value = float(_several(header.get(keyword))[0])
-    except (ValueError, TypeError, IndexError):
-        return None
-    return value if isfinite(value) else None
-
-
-def _several(value: object) -> list[Any]:
-    """Give an element's values as a list, however many it has."""
-    if value is None:
-        return []
-    return list(value) if isinstance(value, MultiValue) else [value]
-
-
 def read_pictures(
-    file: DicomFile, place: str, every_s: float | None, only: Container[int | None] | None
+    file: DicomFile, at: Locator, every_s: float | None, only: Container[int | None] | None
 ) -> Iterator[Picture | Unread]:
-    """Give the frames of an open file as pictures; what ends them early is given as well."""
-    header = file.header
-    uid_of_study = header.get("StudyInstanceUID")
-    study = f"{STUDY}{uid_of_study}" if uid_of_study else place
+    """Give the frames of the open file that lies `at` as pictures, and what ends them early."""
     several = file.is_video or file.frame_count > 1
-    # The frames of one object share a clock; stills share their series' order.
+    yield from pictures_of(
+        file.header,
+        at,
+        file.frames(every_s=every_s, only=only if several else None),
+        several=several,
+    )
+
+
+def pictures_of(
+    header: Dataset, at: Locator, frames: Iterator[DicomFrame], *, several: bool
+) -> Iterator[Picture | Unread]:
+    """Give the frames of the object that lies `at` as pictures, and what ends them early.
+
+    `several` says that it is one of many frames: these share a clock, stills the order of their
+    series.
+    """
+    uid_of_study = header.get("StudyInstanceUID")
+    study = f"{STUDY}{uid_of_study}" if uid_of_study else str(at)
     series = str(header.get("SOPInstanceUID" if several else "SeriesInstanceUID", ""))
-    number = _integer(header, "InstanceNumber", 0)
-    if not several:
-        only = None
+    number = integer_of(header, "InstanceNumber", 0)
     index = 0
     try:
-        for frame in file.frames(every_s=every_s, only=only):
+        for frame in frames:
             index = frame.index + 1
             yield Picture(
-                Locator(place, number=frame.index if several else None),
+                replace(at, number=frame.index if several else None),
                 study,
                 frame.load,
                 series,
@@ -511,4 +400,4 @@ def read_pictures(
                 frame.content,
             )
     except EndoLinkError as error:
-        yield Unread(Locator(place, number=index if several else None), study, error, series, index)
+        yield Unread(replace(at, number=index if several else None), study, error, series, index)

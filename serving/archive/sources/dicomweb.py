@@ -5,28 +5,33 @@ followed by `?StudyDate=20240101-20240131&ModalitiesInStudy=ES`, or by `/` and a
 Who asks is taken from `~/.netrc`. Needs the `archive` extra.
 """
 
+import hashlib
 import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final, cast
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final, TypeVar, cast
 from urllib.parse import parse_qsl, urlsplit
 
 from endolink.model.errors import (
     DicomTooLarge,
+    EndoLinkError,
     ExtraMissing,
     PacsRefused,
     PacsUnreachable,
 )
 from endolink.model.frame import DEFAULT_LIMITS, Limits
-from endolink.serving.archive.picture import Picture, Reading, Unread
+from endolink.serving.archive.picture import Locator, Picture, Reading, Unread
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
     from endolink.serving.archive.sources.dicom_file import DicomFile
+
+T = TypeVar("T")
 
 _PLACE: Final = re.compile(
     r"(?P<base>https?://[^?#]+?)/studies"
@@ -137,9 +142,9 @@ class DicomWebSource:
         """Say no: what a PACS holds is no file of this machine."""
         return False
 
-    def digest(self, place: str) -> str | None:  # noqa: ARG002
-        """Give none: the PACS would have to send the object for it."""
-        return None
+    def digest(self, place: str) -> str:
+        """Digest the address: an object that is changed gets another UID (PS3.3, C.12.1)."""
+        return hashlib.sha256(place.encode()).hexdigest()
 
     def pictures(
         self,
@@ -147,12 +152,49 @@ class DicomWebSource:
         digest: str | None,  # noqa: ARG002 - each frame's content has its own
         reading: Reading,
     ) -> Iterator[Picture | Unread]:
-        """Fetch the object at `place` into a temporary file, and give its frames."""
+        """Give the object's frames.
+
+        Of a multi-frame object only those that are due are fetched, where the PACS can do that;
+        else it is fetched whole, into a temporary file.
+        """
         from endolink.serving.archive.sources import dicom_file  # noqa: PLC0415 - an extra
 
-        only = None if reading.only is None else {at.number for at in reading.only}
+        only = reading.numbers()
+        if reading.every_s is not None or (only is not None and None not in only):
+            met = self._frame_by_frame(place, reading, only)
+            first = next(met, None)
+            if first is not None:
+                yield first
+                yield from met
+                return
         with self._open(place, reading.limits) as file:
-            yield from dicom_file.read_pictures(file, place, reading.every_s, only)
+            yield from dicom_file.read_pictures(file, Locator(place), reading.every_s, only)
+
+    def _frame_by_frame(
+        self, place: str, reading: Reading, only: frozenset[int | None] | None
+    ) -> Iterator[Picture | Unread]:
+        """Give nothing at all where the PACS, or the object, is not made for it."""
+        from dicomweb_client.session_utils import create_session  # noqa: PLC0415 - an extra
+
+        from endolink.serving.archive.sources import dicom_file, wado_frames  # noqa: PLC0415
+
+        with create_session() as session:
+            try:
+                with _told():
+                    found = wado_frames.FramewiseObject.open(
+                        session, place, reading.limits, _TIMEOUT_S
+                    )
+                    if found is None:
+                        return
+                    due = dicom_file.due_frames(found.count, found.times_s, reading.every_s)
+                    numbers = [number for number in due if only is None or number in only]
+                    frames = found.frames(numbers)
+                    first = next(frames)
+            except (EndoLinkError, StopIteration):
+                return
+            yield from dicom_file.pictures_of(
+                found.header, Locator(place), _told_each(chain([first], frames)), several=True
+            )
 
     def header(self, place: str) -> "Dataset":
         """Give the object's header; raises PacsError or DicomError."""
@@ -227,6 +269,12 @@ def _value(found: dict[str, Any], tag: str) -> str:
     """Read an attribute of DICOM JSON (PS3.18, F.2); empty where it is not there."""
     values = found.get(tag, {}).get("Value") or [""]
     return str(values[0])
+
+
+def _told_each(items: Iterator[T]) -> Iterator[T]:
+    """Give the items, and what goes wrong on the way to them as errors of ours."""
+    with _told():
+        yield from items
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from endolink.model.video import frames
+from endolink.model.video import TimedFrame, frames, pictures_at
 from endolink.serving.archive.picture import Locator, Picture, Reading
 from endolink.serving.archive.sources.files import file_digest
 
@@ -39,17 +39,30 @@ class VideoFile:
         return file_digest(Path(place))
 
     def pictures(self, place: str, digest: str | None, reading: Reading) -> Iterator[Picture]:
-        """Give the pictures in the order of time, as `endolink.model.video.frames` does."""
+        """Give the pictures in the order of time; where only some are wanted, by seeking."""
         path = Path(place)
-        for timed in frames(path, every_s=reading.every_s, limits=reading.limits):
-            frame = timed.frame
-            number = frame.sequence or 0
-            content = None if digest is None else f"{digest}#{number}"
-            yield Picture(
-                Locator(place, number=number),
-                study=place,
-                load=lambda frame=frame: frame,  # type: ignore[misc]
-                index=number,
-                time_s=timed.time_s,
-                content=content or frame.sha256,
-            )
+        left: frozenset[int | None] | None = reading.numbers()
+        if reading.only:
+            times = {at.number: time_s for at, time_s in reading.only.items()}
+            sought = {n: t for n, t in times.items() if n is not None and t is not None}
+            for timed in pictures_at(path, sought, limits=reading.limits):
+                yield _picture(place, timed, digest)
+                left = (left or frozenset()) - {timed.frame.sequence}
+        if left is None or left:
+            for timed in frames(path, every_s=reading.every_s, limits=reading.limits):
+                if left is None or timed.frame.sequence in left:
+                    yield _picture(place, timed, digest)
+
+
+def _picture(place: str, timed: TimedFrame, digest: str | None) -> Picture:
+    frame = timed.frame
+    number = frame.sequence or 0
+    content = None if digest is None else f"{digest}#{number}"
+    return Picture(
+        Locator(place, number=number),
+        study=place,
+        load=lambda: frame,
+        index=number,
+        time_s=timed.time_s,
+        content=content or frame.sha256,
+    )

@@ -1,10 +1,8 @@
 import csv
-import io
 import random
 import signal
 import subprocess
 import sys
-import tarfile
 import time
 import zipfile
 from pathlib import Path
@@ -179,67 +177,3 @@ def test_what_a_killed_sink_left_is_cleared_away(models: Models, tmp_path: Path)
     (tmp_path / "in/b.jpg").write_bytes(picture("JPEG", (65, 64)))
     score(job, tmp_path / "in")
     assert [path.name for path in folder.iterdir()] == ["frames.parquet"]
-
-
-def _mutants(folder: Path, count: int) -> None:
-    """Write files that are wrong in every way: cut, flipped, of another kind, bombs, traversal."""
-    chance = random.Random(11)
-    jpeg = picture("JPEG", (96, 96))
-    video = sample_data.clip().read_bytes()[:60_000]
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
-        file.writestr("../../escaped.jpg", jpeg)
-        file.writestr("bomb.jpg", bytes(2**25))
-        file.writestr("sound.jpg", jpeg)
-    tarred = io.BytesIO()
-    with tarfile.open(fileobj=tarred, mode="w:gz") as tar:
-        for name in ("/escaped.jpg", "sound.jpg"):
-            entry = tarfile.TarInfo(name)
-            entry.size = len(jpeg)
-            tar.addfile(entry, io.BytesIO(jpeg))
-    sound = [("jpg", jpeg), ("png", picture("PNG", (96, 96))), ("tif", picture("TIFF", (96, 96)))]
-    sound += [("webp", picture("WEBP", (96, 96))), ("bmp", picture("BMP", (96, 96)))]
-    sound += [("zip", packed.getvalue()), ("tar.gz", tarred.getvalue())] * 2 + [("webm", video)]
-    for number in range(count):
-        suffix, data = chance.choice(sound)
-        blob = bytearray(data)
-        match number % 4:
-            case 0:
-                del blob[chance.randrange(len(blob)) :]
-            case 1:
-                for _ in range(chance.randint(1, 40)):
-                    blob[chance.randrange(len(blob))] ^= 1 << chance.randrange(8)
-            case 2:
-                suffix = chance.choice(sound)[0]
-            case _:
-                at = chance.randrange(len(blob))
-                blob[at:at] = chance.randbytes(chance.randint(1, 64))
-        (folder / f"{number}.{suffix}").write_bytes(blob)
-
-
-def _score_mutants(count: int, models: Models, tmp_path: Path) -> None:
-    folder, out = tmp_path / "deep/in", tmp_path / "out"
-    folder.mkdir(parents=True)
-    _mutants(folder, count)
-    done = score(make_job(out, models.get(None)), folder, resume=False)
-    assert done.things == count
-    assert done.failed > count // 4
-    told = [row for study in rows(out).values() for row in study]
-    # Every file is somewhere in the tables, with verdicts or with a reason.
-    named = {Path(row["source"].partition("!")[0].partition("#")[0]) for row in told}
-    silent = set(folder.iterdir()) - named
-    # What is left of a container may be whole and empty.
-    assert {path.suffix for path in silent} <= {".zip", ".gz"}
-    for row in told:
-        assert (row["error_code"] is None) != (row["sha256"] is None)
-        assert row["error_code"] is None or row["error_detail"]
-    assert not list(tmp_path.rglob("escaped*"))
-
-
-def test_mutated_files_never_stop_a_run(models: Models, tmp_path: Path) -> None:
-    _score_mutants(300, models, tmp_path)
-
-
-@pytest.mark.soak
-def test_ten_thousand_mutated_files(models: Models, tmp_path: Path) -> None:
-    _score_mutants(10_000, models, tmp_path)

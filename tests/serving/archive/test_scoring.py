@@ -9,7 +9,13 @@ from endolink.model.errors import FrameError, SourceMissing
 from endolink.model.verdict import Verdict
 from endolink.serving.archive.ledger import Ledger
 from endolink.serving.archive.picture import Locator, Picture, Reading, Unread
-from endolink.serving.archive.scoring import Progress, in_order, score_into, score_pictures
+from endolink.serving.archive.scoring import (
+    LocalEngine,
+    Progress,
+    in_order,
+    score_into,
+    score_pictures,
+)
 from endolink.serving.archive.sources import find
 from endolink.serving.archive.study import worth_showing
 from endolink.serving.models import Models
@@ -84,10 +90,14 @@ def ledger(tmp_path: Path, models: Models) -> Iterator[Ledger]:
         yield ledger
 
 
+def engine(models: Models) -> LocalEngine:
+    return LocalEngine(models.get(None), workers=2)
+
+
 def score(ledger: Ledger, models: Models, *places: Path, every_s: float = 2.0) -> Progress:
     things = find(map(str, places))
     reading = Reading(every_s=every_s)
-    *_, last = score_into(ledger, things, models.get(None), reading, workers=2)
+    *_, last = score_into(ledger, engine(models).steps(ledger, things, reading))
     return last
 
 
@@ -123,7 +133,7 @@ def test_a_folder_is_told_as_left_when_all_of_it_is_written_down(
         met.append(list(counts))
 
     things = find([str(tmp_path / "in")])
-    for _ in score_into(ledger, things, models.get(None), Reading(), workers=2, left=left):
+    for _ in score_into(ledger, engine(models).steps(ledger, things, Reading()), left=left):
         pass
     assert met == [[2], [2, 1]]
 

@@ -65,7 +65,7 @@ def test_what_arrives_is_scored_and_its_study_written_again(tmp_path: Path, mode
             arrived = follow(
                 job,
                 ledger,
-                [tmp_path / "in"],
+                [str(tmp_path / "in")],
                 arrivals=Arrivals(0),
                 unwritten=Unwritten(),
                 pause=pause,

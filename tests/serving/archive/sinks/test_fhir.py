@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fhir.resources.R4B.bundle import Bundle
 
 from endolink.model.errors import EgressRefused
 from endolink.serving.archive.egress import EgressSettings
@@ -48,6 +49,19 @@ def test_the_bundle_is_whole(result: StudyResult, tmp_path: Path) -> None:
     for entry in found["entry"]:
         resource = entry["resource"]
         assert REQUIRED[resource["resourceType"]] <= resource.keys()
+
+
+@pytest.mark.parametrize("identifiers", [False, True])
+def test_each_resource_is_valid_r4(
+    result: StudyResult, tmp_path: Path, everything: EgressSettings, identifiers: bool
+) -> None:
+    bundle(result, tmp_path, everything, identifiers=identifiers)
+    written = (tmp_path / "fhir.json").read_text(encoding="utf-8")
+    # R4B differs from R4 in none of the resources that are written here.
+    whole = Bundle.model_validate_json(written)
+    assert len(whole.entry or ()) == 4 + sum(key.finding is not None for key in result.key_frames)
+    with pytest.raises(ValueError, match="conclusive"):
+        Bundle.model_validate_json(written.replace('"conclusion"', '"conclusive"'))
 
 
 def test_it_waits_for_a_clinician(result: StudyResult, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from endolink.model.errors import SourceError
 from endolink.model.frame import Limits
 from endolink.serving.archive.picture import Locator, Picture, Reading, Unread
-from endolink.serving.archive.sources import containers, fetch, find
+from endolink.serving.archive.sources import fetch, find, members
 from tests.serving.service import picture
 
 Pack = Callable[[Path, dict[str, bytes]], Path]
@@ -28,8 +28,8 @@ def pack_zip(folder: Path, members: dict[str, bytes]) -> Path:
 
 def pack_tar(folder: Path, members: dict[str, bytes], suffix: str = "tar") -> Path:
     path = folder / f"pictures.{suffix}"
-    modes: dict[str, Literal["w:", "w:gz", "w:bz2"]]
-    modes = {"tar": "w:", "tar.gz": "w:gz", "tar.bz2": "w:bz2"}
+    modes: dict[str, Literal["w:", "w:gz", "w:bz2", "w:xz"]]
+    modes = {"tar": "w:", "tar.gz": "w:gz", "tar.bz2": "w:bz2", "tar.xz": "w:xz"}
     with tarfile.open(path, modes[suffix]) as file:
         for name, data in members.items():
             entry = tarfile.TarInfo(name)
@@ -46,7 +46,11 @@ def pack_tbz(folder: Path, members: dict[str, bytes]) -> Path:
     return pack_tar(folder, members, "tar.bz2")
 
 
-PACKS = [pack_zip, pack_tar, pack_tgz, pack_tbz]
+def pack_txz(folder: Path, members: dict[str, bytes]) -> Path:
+    return pack_tar(folder, members, "tar.xz")
+
+
+PACKS = [pack_zip, pack_tar, pack_tgz, pack_tbz, pack_txz]
 
 
 def read(path: Path, reading: Reading | None = None) -> list[Picture | Unread]:
@@ -67,7 +71,7 @@ def test_each_folder_inside_is_a_study(pack: Pack, tmp_path: Path) -> None:
     assert {m.study for m in met} == {str(path), f"{path}!a", f"{path}!b"}
     assert codes(met) == {}
     wanted = Locator(str(path), "a/10.jpg")
-    assert list(fetch([wanted], Reading())) == [(wanted, b"ten")]
+    assert list(fetch({wanted: None}, Reading())) == [(wanted, b"ten")]
 
 
 @pytest.mark.parametrize("pack", PACKS)
@@ -96,9 +100,9 @@ def test_links_and_devices_in_a_tar_are_not_followed(tmp_path: Path) -> None:
     assert codes(read(path)) == dict.fromkeys(("link", "hard", "p"), "container-unsafe")
 
 
-@pytest.mark.parametrize("pack", [pack_zip, pack_tgz, pack_tbz])
+@pytest.mark.parametrize("pack", [pack_zip, pack_tgz, pack_tbz, pack_txz])
 def test_a_bomb_is_left_alone(pack: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(containers, "_FREE_BYTES", 2**20)
+    monkeypatch.setattr(members, "_FREE_BYTES", 2**20)
     path = pack(tmp_path, {f"{n}.jpg": bytes(2**20) for n in range(20)})
     assert path.stat().st_size < 60_000
     met = read(path)
@@ -118,7 +122,7 @@ def test_a_header_that_asks_for_memory_is_refused(tmp_path: Path) -> None:
 
 
 def test_too_many_members_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(containers, "_MAX_MEMBERS", 3)
+    monkeypatch.setattr(members, "_MAX_MEMBERS", 3)
     for pack in (pack_zip, pack_tar):
         *_, last = read(pack(tmp_path, {f"{n}.jpg": b"x" for n in range(5)}))
         assert isinstance(last, Unread)

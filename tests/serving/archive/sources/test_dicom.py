@@ -46,7 +46,7 @@ def test_frames_are_pictures_and_damage_passed_over(tmp_path: Path) -> None:
 
 def test_only_what_is_wanted_is_read(tmp_path: Path) -> None:
     path = dicoms.native(tmp_path / "a.dcm", FRAMES)
-    only = frozenset({Locator(str(path), number=1)})
+    only = {Locator(str(path), number=1): None}
     (found,) = DicomSource().pictures(str(path), None, Reading(only=only))
     assert found.locator.number == 1
 

@@ -18,8 +18,8 @@ from endolink.model.errors import (
     SourceMissing,
 )
 from endolink.model.frame import Limits
-from endolink.serving.archive.sources import dicom_file as source
-from endolink.serving.archive.sources.dicom_file import DicomFile
+from endolink.serving.archive.sources import dicom_header
+from endolink.serving.archive.sources.dicom_file import VIDEO, DicomFile
 from endolink.serving.archive.sources.pixels import ENCAPSULATED, NATIVE
 from tests import dicoms
 from tests.dicoms import as_frame, near, picture, pixels_of
@@ -48,7 +48,7 @@ def test_no_transfer_syntax_goes_untested() -> None:
         *(uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit),
     }
     assert tested == NATIVE | ENCAPSULATED
-    assert set(dicoms.VIDEO_CODECS) == source.VIDEO
+    assert set(dicoms.VIDEO_CODECS) == VIDEO
 
 
 # Frames and their times
@@ -179,7 +179,7 @@ def test_a_length_that_lies(tmp_path: Path) -> None:
 
 
 def test_a_header_that_never_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source, "_MOST_HEADER", 2**17)
+    monkeypatch.setattr(dicom_header, "_MOST_HEADER", 2**17)
     data = dicoms.native(tmp_path / "a.dcm", FRAMES[:1]).read_bytes()
     # A sequence of undefined length has to be read to be passed over.
     items = struct.pack("<HHI", 0xFFFE, 0xE000, 0) * 20_000
@@ -190,7 +190,7 @@ def test_a_header_that_never_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_deflated_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source, "_MOST_INFLATED", 10 * 2**20)
+    monkeypatch.setattr(dicom_header, "_MOST_INFLATED", 10 * 2**20)
     path = dicoms.native(tmp_path / "a.dcm", FRAMES[:1], syntax=uid.DeflatedExplicitVRLittleEndian)
     data = path.read_bytes()
     start = data.index(b"1.2.840.10008.1.2.1.99")

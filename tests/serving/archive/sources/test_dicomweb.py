@@ -1,4 +1,5 @@
 import io
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,13 +12,18 @@ from endolink.model.classifier import Classifier
 from endolink.model.errors import EgressRefused, PacsRefused, PacsUnreachable
 from endolink.model.frame import Frame, decode
 from endolink.serving.archive.egress import EgressSettings
-from endolink.serving.archive.picture import Picture, Reading, Unread
+from endolink.serving.archive.job import Job, Unwritten
+from endolink.serving.archive.options import Form, make_sinks
+from endolink.serving.archive.picture import Locator, Picture, Reading, Unread
+from endolink.serving.archive.scoring import Progress
 from endolink.serving.archive.sinks.captures import CapturesSink
 from endolink.serving.archive.sinks.dicom_objects import DicomStore
 from endolink.serving.archive.sinks.key_objects import KeyObjectsSink
 from endolink.serving.archive.sinks.structured_report import StructuredReportSink
-from endolink.serving.archive.sources import find
+from endolink.serving.archive.sources import fetch, find, wado_frames
 from endolink.serving.archive.sources.dicomweb import Pacs, find_in_pacs
+from endolink.serving.archive.watch import Arrivals, follow
+from endolink.serving.models import Models
 from tests.serving.archive.orthanc import orthanc
 from tests.studies import dicom_study, score
 
@@ -84,6 +90,86 @@ def test_what_is_fetched_is_what_was_stored(pacs: Pacs, study: tuple[str, list[P
         expected = stored[address.rpartition("/")[2]]
         assert len(fetched) == len(expected)
         assert all(np.array_equal(a, b) for a, b in zip(fetched, expected, strict=True))
+
+
+def test_of_a_multi_frame_object_only_what_is_wanted_is_fetched(
+    pacs: Pacs, study: tuple[str, list[Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    addresses = find_in_pacs(f"{pacs.url}/studies/{study[0]}")
+    whole = {
+        one.locator: one
+        for address in addresses
+        for one in read(address)
+        if isinstance(one, Picture)
+    }
+    places = Counter(at.place for at in whole)
+    (several,) = (place for place, count in places.items() if count == 3)
+    # The whole object is asked for by nobody.
+    monkeypatch.setattr(Pacs, "fetch", None)
+    wanted = {Locator(several, number=2): None, Locator(several, number=0): None}
+    found = dict(fetch(wanted, Reading()))
+    assert set(found) == set(wanted)
+    for at, image in found.items():
+        assert image == whole[at].load()
+    (thing,) = find([several])
+    every = [one for one in thing.pictures(Reading(every_s=0.2)) if isinstance(one, Picture)]
+    assert [one.locator.number for one in every] == [0, 2]
+    assert [one.time_s for one in every] == pytest.approx([0, 0.2])
+    assert {one.study for one in every} == {f"urn:oid:{study[0]}"}
+
+
+def test_a_pacs_that_gives_no_single_frames_gives_the_object(
+    pacs: Pacs, study: tuple[str, list[Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PacsRefused("not here")
+
+    monkeypatch.setattr(wado_frames.FramewiseObject, "open", refuse)
+    things = find([f"{pacs.url}/studies/{study[0]}"])
+    counts = [len(list(thing.pictures(Reading(every_s=0.2)))) for thing in things]
+    assert sorted(counts) == [1, 2, 3]
+
+
+def test_what_arrives_in_a_pacs_is_scored_once(
+    pacs: Pacs, study: tuple[str, list[Path]], models: Models, tmp_path: Path
+) -> None:
+    classifier = models.get(None)
+    sinks = make_sinks([Form.CSV], classifier, identifiers=False)
+    job = Job(tmp_path / "out", classifier, sinks, workers=2)
+    # A PACS that does not answer holds nobody up.
+    silent = "http://127.0.0.1:9/dicom-web/studies"
+    query = f"{pacs.url}/studies?PatientID=PH-0042"
+    said: list[str] = []
+    rounds = 0
+
+    def pause() -> bool:
+        nonlocal rounds
+        rounds += 1
+        if rounds == 2:
+            for path in dicom_study(tmp_path)[1][:1]:
+                with path.open("rb") as file:
+                    pacs.store(file)
+        return rounds in {3, 4}
+
+    def watch() -> list[Progress]:
+        with job.open_ledger(resume=True) as ledger:
+            arrived = follow(
+                job,
+                ledger,
+                [query, silent],
+                arrivals=Arrivals(0),
+                unwritten=Unwritten(),
+                pause=pause,
+                say=said.append,
+            )
+            return list(arrived)
+
+    # The last is another object, of a picture that is known already.
+    assert watch() == [Progress(things=3, scored=19), Progress(things=1, known=1)]
+    assert len(said) == 1
+    assert said[0].startswith("pacs-unreachable")
+    # Started again, it fetches nothing of what it has.
+    assert watch() == []
 
 
 def test_results_go_back_and_open(

@@ -24,4 +24,4 @@ def test_a_folder_is_a_study_of_its_pictures(tmp_path: Path) -> None:
 def test_pictures_are_read_again_by_their_locators(tmp_path: Path) -> None:
     here, gone = Locator(str(tmp_path / "here.jpg")), Locator(str(tmp_path / "gone.jpg"))
     Path(here.place).write_bytes(b"some bytes")
-    assert list(fetch([gone, here], Reading())) == [(here, b"some bytes")]
+    assert list(fetch({gone: None, here: 1.0}, Reading())) == [(here, b"some bytes")]

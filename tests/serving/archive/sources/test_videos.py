@@ -5,7 +5,7 @@ import pytest
 from endolink import sample_data
 from endolink.model.frame import Frame
 from endolink.serving.archive.picture import Locator, Picture, Reading, Unread
-from endolink.serving.archive.sources import fetch, find
+from endolink.serving.archive.sources import fetch, find, videos
 from endolink.serving.archive.sources.videos import VideoFile
 
 pytest.importorskip("av", reason="video needs the archive extra")
@@ -22,10 +22,27 @@ def test_a_video_is_a_study_with_times() -> None:
     assert pictures[1].content == "digest#25"
     image = pictures[1].load()
     assert isinstance(image, Frame)
-    ((locator, again),) = fetch([Locator(place, number=25)], Reading())
+    ((locator, again),) = fetch({Locator(place, number=25): None}, Reading())
     assert locator.number == 25
     assert isinstance(again, Frame)
     assert again.sha256 == image.sha256
+
+
+def test_single_pictures_are_sought_and_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    place = str(sample_data.clip())
+    (stored,) = find([place])
+    times = {p.locator: p.time_s for p in stored.pictures(Reading()) if isinstance(p, Picture)}
+    digests = {p.locator: p.content for p in stored.pictures(Reading()) if isinstance(p, Picture)}
+    wanted = [Locator(place, number=number) for number in (3, 120, 121, 200)]
+    # From the beginning it is not decoded, unless the time of a picture is not known.
+    monkeypatch.setattr(videos, "frames", None)
+    found = dict(fetch({at: times[at] for at in wanted}, Reading()))
+    assert {at: image.sha256 for at, image in found.items() if isinstance(image, Frame)} == {
+        at: digests[at] for at in wanted
+    }
+    monkeypatch.undo()
+    wrong = {Locator(place, number=3): 0.05, Locator(place, number=200): times[wanted[3]]}
+    assert {at.number for at, _ in fetch(wrong, Reading())} == {3, 200}
 
 
 def test_what_is_left_of_a_cut_video_is_given_and_the_damage_told(tmp_path: Path) -> None:
