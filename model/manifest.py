@@ -169,7 +169,10 @@ class Evaluation:
 
 @dataclass(frozen=True, config=_CLOSED)
 class Manifest:
-    """The whole of `manifest.json`. `findings` are codes, in the order of the network's outputs."""
+    """The whole of `manifest.json`. `findings` are codes, in the order of the network's outputs.
+
+    `reports` are the figures of `endolink evaluate` in full, as JSON; `evaluation` is their core.
+    """
 
     name: Name
     version: Version
@@ -183,6 +186,7 @@ class Manifest:
     card: Artifact
     licence: str
     notice: str
+    reports: tuple[Artifact, ...] = ()
     task: Literal["frame-findings"] = "frame-findings"
     schema_version: Literal[1] = 1
 
@@ -220,7 +224,7 @@ class Manifest:
 
     def artifacts(self) -> tuple[Artifact, ...]:
         """List every file of the bundle beside the manifest itself."""
-        files = {self.card.file: self.card}
+        files = {item.file: item for item in (self.card, *self.reports)}
         for variant in self.variants:
             statistics = variant.familiarity.statistics
             files |= {variant.network.file: variant.network, statistics.file: statistics}

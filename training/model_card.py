@@ -92,7 +92,7 @@ def model_card(papers: "Papers", variant: Variant, training: int, validation: in
         training=f"{training:,}",
         validation=f"{validation:,}",
         temperature=variant.temperature,
-        evaluation="\n\n".join(map(_evaluation, papers.evaluation)) or "Not evaluated.",
+        evaluation="\n\n".join(map(evaluation_table, papers.evaluation)) or "Not evaluated.",
         min_side=papers.validated_input.min_side,
         jpeg_quality=papers.validated_input.jpeg_quality,
         licence=papers.licence,
@@ -126,7 +126,8 @@ def _source(source: Source) -> str:
     return f"**{source.name}**, {source.frames:,} frames, {source.licence}. {source.citation}."
 
 
-def _evaluation(evaluation: Evaluation) -> str:
+def evaluation_table(evaluation: Evaluation) -> str:
+    """Write an evaluation's figures as Markdown tables: of the top finding, and of each."""
     overall = [figure for figure in evaluation.figures if figure.finding is None]
     codes = list(dict.fromkeys(f.finding for f in evaluation.figures if f.finding is not None))
     table = {(figure.finding, figure.name): figure for figure in evaluation.figures}

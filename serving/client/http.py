@@ -44,10 +44,15 @@ class FrameOptions(Options, total=False):
 
 
 class Client:
-    """Scores frames over kept connections, which may be used from several threads."""
+    """Scores frames over kept connections, which may be used from several threads.
 
-    def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S) -> None:
-        self._http = httpx.Client(base_url=url, timeout=timeout_s)
+    `credential` is an API key or an access token, where the service asks who is there.
+    """
+
+    def __init__(
+        self, url: str, *, credential: str | None = None, timeout_s: float = TIMEOUT_S
+    ) -> None:
+        self._http = httpx.Client(base_url=url, timeout=timeout_s, headers=_headers(credential))
 
     def __enter__(self) -> Self:
         return self
@@ -91,8 +96,12 @@ class Client:
 class AsyncClient:
     """The same as `Client`, for an event loop; a task that is cancelled takes its work with it."""
 
-    def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S) -> None:
-        self._http = httpx.AsyncClient(base_url=url, timeout=timeout_s)
+    def __init__(
+        self, url: str, *, credential: str | None = None, timeout_s: float = TIMEOUT_S
+    ) -> None:
+        self._http = httpx.AsyncClient(
+            base_url=url, timeout=timeout_s, headers=_headers(credential)
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -119,6 +128,10 @@ class AsyncClient:
             return await self._http.post(path, params=_query(options), **body)
         except httpx.TransportError as error:
             raise _unreachable(error) from error
+
+
+def _headers(credential: str | None) -> dict[str, str]:
+    return {} if credential is None else {"Authorization": f"Bearer {credential}"}
 
 
 def _query(options: Mapping[str, Any]) -> dict[str, str]:

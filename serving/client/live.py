@@ -29,6 +29,7 @@ class Stream:
         self,
         url: str,
         *,
+        credential: str | None = None,
         model: str | None = None,
         deadline_ms: int = 1000,
         adapt: bool = True,
@@ -36,7 +37,12 @@ class Stream:
     ) -> None:
         self._loop = asyncio.new_event_loop()
         self._stream = AsyncStream(
-            url, model=model, deadline_ms=deadline_ms, adapt=adapt, hedge=hedge
+            url,
+            credential=credential,
+            model=model,
+            deadline_ms=deadline_ms,
+            adapt=adapt,
+            hedge=hedge,
         )
         self._events: queue.Queue[Event | EndoLinkError] = queue.Queue(EVENTS)
         self._stop = asyncio.Event()

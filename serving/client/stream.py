@@ -110,13 +110,14 @@ class AsyncStream:
 
     With `adapt` False nothing is asked of the service: pictures are sent with `side` and `quality`
     for good. With `hedge` False there is one connection. A frame older than `deadline_ms` is not
-    judged.
+    judged. `credential` is an API key or an access token, where the service asks who is there.
     """
 
     def __init__(
         self,
         url: str,
         *,
+        credential: str | None = None,
         model: str | None = None,
         deadline_ms: int = 1000,
         adapt: bool = True,
@@ -125,7 +126,7 @@ class AsyncStream:
         quality: int = 75,
     ) -> None:
         self._address = url.replace("http", "ws", 1).rstrip("/") + "/v1/streams"
-        self._hello = Hello(0, model=model, deadline_ms=deadline_ms)
+        self._hello = Hello(0, model=model, deadline_ms=deadline_ms, credential=credential)
         self._adapt = adapt
         self._fixed = (side, quality)
         self._lanes: list[_Lane | None] = [None, None] if hedge else [None]

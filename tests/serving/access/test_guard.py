@@ -8,9 +8,13 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
+from endolink.model.errors import Unauthenticated
 from endolink.serving.access.keys import KeyRing
 from endolink.serving.access.principal import SCOPES, Scope
 from endolink.serving.access.rules import needed
+from endolink.serving.client.http import Client
+from endolink.serving.client.live import Stream
+from endolink.serving.client.stream import Answer
 from endolink.serving.models import Models
 from endolink.serving.settings import Settings
 from tests.serving.service import Running, picture, serve
@@ -180,3 +184,13 @@ def test_a_client_is_held_to_its_quota(
         assert int(refused.headers["retry-after"]) >= 1
         assert refused.json()["code"] == "rate-limited"
         assert client.get("/v1/models", headers=headers(other)).status_code == 200
+
+
+def test_our_clients_show_who_they_are(guarded: Running, keys: dict[Scope, str]) -> None:
+    with Client(guarded.url, credential=keys["score"]) as client:
+        assert client.score(picture()).model.name
+    with Client(guarded.url) as client, pytest.raises(Unauthenticated):
+        client.score(picture())
+    with Stream(guarded.url, credential=keys["stream"], deadline_ms=10_000) as stream:
+        stream.offer(picture())
+        assert any(isinstance(event, Answer) for event in stream.events(timeout_s=20))
