@@ -40,7 +40,7 @@ def move(
     if share * side > 1.5 * size:
         # Far enough apart that the transform would pass pixels over.
         image, where = image.reduce(2), where.reduce(2)
-        matrix = tuple(value / 2 for value in matrix)  # type: ignore[assignment]
+        matrix = tuple(value / 2 for value in matrix)
     to = (size, size)
     bilinear = Image.Resampling.BILINEAR
     return (

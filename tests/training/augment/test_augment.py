@@ -1,4 +1,4 @@
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -12,6 +12,11 @@ CHANGES = tuple(
 )
 NEVER = dict.fromkeys(CHANGES, 0.0)
 NOWHERE = np.zeros((64, 64), np.uint8)
+
+
+def _making(**chances: float) -> Augment:
+    """Make these changes, as often as said, and no others."""
+    return replace(Augment(48, FILL), **{**NEVER, **chances})
 
 
 def _square() -> Pixels:
@@ -38,14 +43,14 @@ def test_the_same_seed_gives_the_same_picture_and_another_one_another() -> None:
 def test_what_the_view_step_blanked_stays_blank_through_every_change() -> None:
     square = _square()
     square[:, :, 3] = 0
-    always = Augment(48, FILL, **{**dict.fromkeys(CHANGES, 1.0), "inset": 0.0, "text": 0.0})
+    always = _making(**{**dict.fromkeys(CHANGES, 1.0), "inset": 0.0, "text": 0.0})
     for seed in range(20):
         assert (always(square, NOWHERE, np.random.default_rng(seed)).pixels == FILL).all()
 
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_each_change_alone_changes_the_picture(change: str) -> None:
-    plain, changed = Augment(48, FILL, **NEVER), Augment(48, FILL, **{**NEVER, change: 1.0})
+    plain, changed = _making(), _making(**{change: 1.0})
     differ = 0
     for seed in range(10):
         # The place of the picture is drawn first: both have the same.
@@ -59,7 +64,7 @@ def test_the_outline_moves_with_the_picture() -> None:
     square = np.full((64, 64, 4), (60, 60, 60, 255), np.uint8)
     square[20:44, 10:30, :3] = 200
     outline = np.where(square[..., 0] == 200, np.uint8(255), np.uint8(0))
-    augment = Augment(48, FILL, **NEVER)
+    augment = _making()
     for seed in range(20):
         changed = augment(square, outline, np.random.default_rng(seed))
         lesion, inside = changed.pixels[..., 0] > 160, changed.outline > 127
@@ -69,7 +74,7 @@ def test_the_outline_moves_with_the_picture() -> None:
 def test_what_hides_a_lesion_is_taken_out_of_its_outline() -> None:
     square = np.full((64, 64, 4), (200, 90, 80, 255), np.uint8)
     everywhere = np.full((64, 64), 255, np.uint8)
-    augment = Augment(48, FILL, **{**NEVER, "inset": 1.0, "scope": 1.0})
+    augment = _making(inset=1.0, scope=1.0)
     hidden = 0
     for seed in range(20):
         changed = augment(square, everywhere, np.random.default_rng(seed), (0.7, 0.7))
@@ -80,9 +85,9 @@ def test_what_hides_a_lesion_is_taken_out_of_its_outline() -> None:
 
 
 def test_boxes_are_painted_both_as_blanked_and_as_missed() -> None:
-    augment = Augment(48, FILL, **{**NEVER, "inset": 1.0})
+    augment = _making(inset=1.0)
     square = np.full((64, 64, 4), 255, np.uint8)
-    plain = Augment(48, FILL, **NEVER)
+    plain = _making()
     blanked = missed = 0
     for seed in range(60):
         before = plain(square, NOWHERE, np.random.default_rng(seed)).pixels
