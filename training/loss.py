@@ -67,7 +67,8 @@ class Loss:
     def _map(self, activation: Tensor, targets: Targets) -> Tensor:
         assert targets.outline is not None and targets.traced is not None  # noqa: PT018
         inside = targets.outline.to(self.device)[:, None].float() / 255
-        wanted = nn.functional.adaptive_avg_pool2d(inside, activation.shape[1:])[:, 0]
+        height, width = activation.shape[1:]
+        wanted = nn.functional.adaptive_avg_pool2d(inside, (height, width))[:, 0]
         traced = targets.traced.to(self.device).float()
         each = nn.functional.binary_cross_entropy_with_logits(
             activation, wanted, pos_weight=activation.new_tensor(_INSIDE), reduction="none"

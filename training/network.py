@@ -115,6 +115,7 @@ class Head(nn.Module):
         self.maps = nn.Conv2d(_JOINED, findings, 1)
         nn.init.normal_(self.maps.weight, std=0.01)
         # Most places show no finding.
+        assert self.maps.bias is not None
         nn.init.constant_(self.maps.bias, -2.0)
         self.log_sharpness = nn.Parameter(torch.full((findings,), log(_SHARPNESS)))
 

@@ -49,7 +49,7 @@ def walk(
     report = progress or (lambda _: None)
     if path.is_file():
         report(len(samples))
-        return np.load(path, mmap_mode="r")
+        return _mapped(path)
     unfinished = path.with_name(f"{path.name}.{os.getpid()}")
     side = preprocess.size
     drawn = np.lib.format.open_memmap(
@@ -68,7 +68,12 @@ def walk(
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
-    return np.load(path, mmap_mode="r")
+    return _mapped(path)
+
+
+def _mapped(path: Path) -> NDArray[np.uint8]:
+    drawn: NDArray[np.uint8] = np.load(path, mmap_mode="r")
+    return drawn
 
 
 def cut(sample: Sample, finding: str, preprocess: Preprocess) -> NDArray[np.uint8]:

@@ -51,7 +51,7 @@ def test_a_graph_of_another_network_is_refused(
     graph = bundle.files["model.onnx"]
     assert "cpu" in check_parity(network, graph, squares, TINY.preprocess)
     other = copy.deepcopy(network)
-    other.head.maps.bias.data[0] += 0.01
+    other.head.maps.get_parameter("bias").data[0] += 0.01
     with pytest.raises(ExportRefused, match=r"on cpu, batch 1, a logit is off by 0\.01"):
         check_parity(other, graph, squares, TINY.preprocess)
 

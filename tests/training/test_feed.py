@@ -1,6 +1,6 @@
 import numpy as np
 
-from endolink.training.augment import Augment
+from endolink.training.drawing import drawer_of
 from endolink.training.feed import batches
 from endolink.training.run import Material
 from tests.training.conftest import TINY
@@ -8,12 +8,12 @@ from tests.training.conftest import TINY
 
 def _fed(material: Material, parts: list[list[int]], key: tuple[int, int]) -> list[np.ndarray]:
     frames = material.frames(range(10))
-    augment = Augment(TINY.train_size, TINY.preprocess.fill)
     given = [np.array(part) for part in parts]
-    fed = list(batches(frames, given, augment, key))
-    assert [rows.tolist() for rows, _ in fed] == parts
-    assert all(pixels.shape == (len(rows), 64, 64, 3) for rows, pixels in fed)
-    return [pixels.numpy() for _, pixels in fed]
+    fed = list(batches(given, drawer_of(frames, TINY), key))
+    assert [batch.rows.tolist() for batch in fed] == parts
+    assert all(batch.pixels.shape == (len(batch), 64, 64, 3) for batch in fed)
+    assert all(batch.targets.present.shape == (len(batch), 3) for batch in fed)
+    return [batch.pixels.numpy() for batch in fed]
 
 
 def test_a_frame_is_changed_alike_in_whatever_batch_it_comes(material: Material) -> None:
