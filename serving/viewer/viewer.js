@@ -121,7 +121,7 @@ export class Viewer {
     } catch (error) {
       if (!(error instanceof SourceError)) throw error;
       this.stage.clear();
-      this.#examine(null);
+      this.#empty();
       this.toast(this.language.say(error.key, error.values));
       return;
     }
@@ -135,6 +135,15 @@ export class Viewer {
     name.textContent = source.name;
     this.root.dataset.source = source.kind;
     this.#examine(this.stage);
+    this.#sayControls();
+  }
+
+  /** Nothing is open. */
+  #empty() {
+    delete this.root.dataset.source;
+    this.find(".first").hidden = false;
+    this.find(".badge.sample").hidden = this.find(".badge.name").hidden = true;
+    this.#examine(null);
     this.#sayControls();
   }
 
