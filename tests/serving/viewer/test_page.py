@@ -40,7 +40,7 @@ def test_it_shows_itself_at_work_without_a_click(viewer: Viewer) -> None:
 def test_an_alert_comes_with_the_polyp_and_goes_after_it(viewer: Viewer) -> None:
     viewer.open(sample=True)
     page = viewer.page
-    viewer.state("alert")
+    viewer.polyp()
     call = page.locator(".call")
     expect(call).to_have_attribute("data-on", "true")
     expect(call.get_by_role("alert")).to_have_text("Polyp")
@@ -127,7 +127,7 @@ def test_a_shared_screen_is_watched(viewer: Viewer) -> None:
 def test_what_a_reviewer_finds_is_kept_and_exported(viewer: Viewer, tmp_path: Path) -> None:
     viewer.open(sample=True)
     page = viewer.page
-    viewer.state("alert")
+    viewer.polyp()
     page.keyboard.press("s")
     page.keyboard.press("Space")
     viewer.state("paused", "alert")
