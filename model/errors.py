@@ -52,6 +52,7 @@
     │   ├── BundleTampered          bundle-tampered           a file fails its hash
     │   └── BundleSelfTestFailed    bundle-self-test-failed   right bytes, wrong numbers
     ├── ProviderUnavailable         provider-unavailable      the execution provider asked for
+    │   └── ProviderAbsent          provider-absent           not installed, or not for this machine
     ├── DataError                   a data set or a split
     │   ├── DataLayout              data-layout               not the data set's own folders
     │   ├── SplitLeak               split-leak                one group on both sides of a split
@@ -370,6 +371,13 @@ class ProviderUnavailable(EndoLinkError):
     title = "The execution provider that was asked for is not here"
 
 
+class ProviderAbsent(ProviderUnavailable):
+    """Its package is not installed, or it has no device on this machine: nobody counted on it."""
+
+    code = "provider-absent"
+    title = "The execution provider is not one for this machine"
+
+
 class DataError(EndoLinkError):
     """A data set or a split cannot be used."""
 
@@ -425,14 +433,20 @@ class StreamError(EndoLinkError):
 
 
 class StreamMessageInvalid(StreamError):
-    """A message breaks the protocol; `sequence` is the frame's number where that could be read."""
+    """A message breaks the protocol; `sequence` is the frame's number where that could be read.
+
+    `unknown_type` where it is well formed, and of a type that only newer versions know.
+    """
 
     code = "stream-message-invalid"
     title = "The message is not well formed"
 
-    def __init__(self, detail: str, sequence: int | None = None) -> None:
+    def __init__(
+        self, detail: str, sequence: int | None = None, *, unknown_type: bool = False
+    ) -> None:
         super().__init__(detail)
         self.sequence = sequence
+        self.unknown_type = unknown_type
 
 
 class SessionUnknown(StreamError):

@@ -12,7 +12,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from endolink.model.errors import ProviderUnavailable
+from endolink.model.errors import ProviderAbsent, ProviderUnavailable
 
 Provider = Literal["auto", "openvino", "cpu", "cuda"]
 Outputs = dict[str, NDArray[np.float32]]
@@ -51,10 +51,6 @@ def _quota(cgroup: Path) -> float | None:
     if limit in {"max", "-1"}:
         return None
     return int(limit) / int(period)
-
-
-class _NotForHere(ProviderUnavailable):
-    """Its package is not installed, or it has no device on this machine: nobody counted on it."""
 
 
 class Session:
@@ -109,7 +105,7 @@ class Session:
                 return cls(session, name, fell_back=fell_back)
             except (ProviderUnavailable, ort.capi.onnxruntime_pybind11_state.Fail) as error:
                 reasons.append(f"{name}: {error}")
-                fell_back = fell_back or not isinstance(error, _NotForHere)
+                fell_back = fell_back or not isinstance(error, ProviderAbsent)
         raise ProviderUnavailable("; ".join(reasons))
 
     def run(self, batch: NDArray[np.float32]) -> Outputs:
@@ -159,7 +155,7 @@ def _cpu(model: bytes, threads: int, _: str) -> ort.InferenceSession:
 
 def _cuda(model: bytes, threads: int, _: str) -> ort.InferenceSession:
     if "CUDAExecutionProvider" not in ort.get_available_providers():
-        raise _NotForHere(
+        raise ProviderAbsent(
             "no CUDA provider here; it comes with the package onnxruntime-gpu and an NVIDIA driver"
         )
     session = ort.InferenceSession(
@@ -185,7 +181,7 @@ def _openvino_cpu() -> Any:
     try:
         plugin = importlib.import_module("onnxruntime_ep_openvino")
     except ImportError:
-        raise _NotForHere(
+        raise ProviderAbsent(
             "OpenVINO is not installed; on Linux x86-64: pip install onnxruntime-ep-openvino"
         ) from None
     with _registering:
@@ -197,7 +193,7 @@ def _openvino_cpu() -> Any:
             _registered.add(_OPENVINO)
     devices = _devices()
     if not devices:
-        raise _NotForHere("OpenVINO is installed but offers no CPU device")
+        raise ProviderAbsent("OpenVINO is installed but offers no CPU device")
     return devices[0]
 
 

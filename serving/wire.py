@@ -350,12 +350,10 @@ def read_server(text: str) -> ServerMessage | None:
     """
     try:
         return _read(_FROM_SERVER, text)
-    except _UnknownType:
-        return None
-
-
-class _UnknownType(StreamMessageInvalid):
-    """The message is well formed, and of a type that is not in the union."""
+    except StreamMessageInvalid as error:
+        if error.unknown_type:
+            return None
+        raise
 
 
 def _read(adapter: TypeAdapter[Message], text: str) -> Message:
@@ -364,7 +362,9 @@ def _read(adapter: TypeAdapter[Message], text: str) -> Message:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
     if first["type"] == "union_tag_invalid":
-        raise _UnknownType("The message's type is not one that is known here.")
+        raise StreamMessageInvalid(
+            "The message's type is not one that is known here.", unknown_type=True
+        )
     if len(first["loc"]) < 1:
         raise StreamMessageInvalid("A text message is one JSON object with a type.")
     # A name that the sender made up is the sender's own, and not said back.

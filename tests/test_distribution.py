@@ -47,7 +47,8 @@ def test_the_wheel_holds_what_the_demo_needs(wheel: zipfile.ZipFile) -> None:
     for name in ("frames/polyp-sessile.jpg", "truth.json", "clip.webm"):
         assert f"endolink/sample_data/{name}" in names
     assert "endolink/py.typed" in names
-    assert "endolink/serving/viewer/endolink-client.js" in names
+    for file in (REPOSITORY / "serving/viewer").rglob("*.*"):
+        assert f"endolink/{file.relative_to(REPOSITORY)}" in names
 
 
 def test_the_wheel_says_its_licence_and_program(wheel: zipfile.ZipFile) -> None:

@@ -165,6 +165,9 @@ def test_a_researchers_first_hour(place: Path, port: int) -> None:
     tested = splits[0].count(",test")
     assert report["evaluation"]["frames"] == tested > 0
     assert {item["corruption"] for item in report["stress"]} >= {"inset", "jpeg"}
+    page = (place / "reports" / "first" / "report.html").read_text()
+    assert "<html" in page
+    assert "polyp" in page
 
     _run(place, export)
     card = (place / "my-bundle" / "MODEL_CARD.md").read_text()

@@ -31,14 +31,6 @@ _DISTRUSTED: Final = (
 )
 
 
-class _Dropped(Exception):
-    """The connection ended early; worth another try after `wait` seconds, if that is known."""
-
-    def __init__(self, reason: str, wait: float | None = None) -> None:
-        super().__init__(reason)
-        self.wait = wait
-
-
 class _Redirects(urllib.request.HTTPRedirectHandler):
     """Follow redirects, but never from an encrypted connection to one that is not."""
 
@@ -66,8 +58,8 @@ def get_json(url: str, most: int = 1 << 24) -> Any:
         try:
             with _open(url, {"Accept": "application/json"}) as answer:
                 return json.loads(answer.read(most))
-        except (_Dropped, http.client.HTTPException, OSError) as error:
-            _wait(tried, error)
+        except (http.client.HTTPException, OSError):
+            _wait(tried)
         except ValueError as error:
             raise DownloadFailed(f"{url} did not answer with JSON") from error
     raise DownloadFailed(f"{url} does not answer; try again later")
@@ -102,7 +94,7 @@ def download(file: RemoteFile, folder: Path, progress: Progress, home: str = "")
             raise DownloadFailed(
                 f"{urlsplit(file.url).netloc}: {_DISTRUSTED.format(home=home or file.url)}"
             ) from error
-        except (_Dropped, http.client.HTTPException, OSError) as error:
+        except (http.client.HTTPException, OSError) as error:
             tried = 0 if state.received > before else tried + 1
             if tried >= TRIES:
                 raise DownloadFailed(
@@ -110,7 +102,7 @@ def download(file: RemoteFile, folder: Path, progress: Progress, home: str = "")
                     f"{f' of {state.size:,}' if state.size else ''} ({error}). Give the command "
                     "again: it goes on from there"
                 ) from error
-            _wait(tried, error)
+            _wait(tried)
     check(file, part)
     part.replace(whole)
     state.forget()
@@ -217,7 +209,7 @@ def _receive(file: RemoteFile, state: _State, progress: Progress) -> None:
             os.fsync(part.fileno())
     # Without a stated size, the connection's end is the file's.
     if state.size is not None and state.received < state.size:
-        raise _Dropped("the connection dropped")
+        raise ConnectionError("the connection dropped")
     state.finished = True
 
 
@@ -229,7 +221,7 @@ def _begins(answer: http.client.HTTPResponse, state: _State) -> tuple[bool, int 
     unit, _, rest = answer.headers.get("Content-Range", "").partition(" ")
     span, _, total = rest.partition("/")
     if unit != "bytes" or span.partition("-")[0] != str(state.received):
-        raise _Dropped("the server sent another part than was asked for")
+        raise ConnectionError("the server sent another part than was asked for")
     return False, int(total) if total.isdigit() else None
 
 
@@ -248,8 +240,8 @@ def _open(url: str, headers: dict[str, str]) -> http.client.HTTPResponse:
         with error:
             if error.code in _AGAIN:
                 after = error.headers.get("Retry-After", "")
-                wait = float(after) if after.isdigit() else None
-                raise _Dropped(f"the server answered {error.code}", wait) from error
+                time.sleep(min(float(after) if after.isdigit() else 0.0, _LONGEST_WAIT))
+                raise ConnectionError(f"the server answered {error.code}") from error
             if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
                 raise DownloadMismatch(
                     f"{url}: the server has fewer bytes than were received; delete the .part file"
@@ -265,6 +257,5 @@ def _open(url: str, headers: dict[str, str]) -> http.client.HTTPResponse:
     return answer
 
 
-def _wait(tried: int, error: Exception) -> None:
-    asked = getattr(error, "wait", None)
-    time.sleep(min(asked if asked is not None else 2.0**tried / 2, _LONGEST_WAIT))
+def _wait(tried: int) -> None:
+    time.sleep(min(2.0**tried / 2, _LONGEST_WAIT))

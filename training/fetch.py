@@ -9,7 +9,9 @@ PATH/fetched.json           which files it was made of, under which terms
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +24,9 @@ from endolink.training.datasets.catalogue import Publication, RemoteFile
 from endolink.training.download import check, download, get_json
 from endolink.training.pairing import pair_outlines
 from endolink.training.unpack import is_archive, unpack
+
+if sys.platform != "win32":
+    import fcntl
 
 RECEIPT = "fetched.json"
 _ROOM = 2.2  # an archive and what it unpacks to
@@ -97,7 +102,7 @@ def fetch(
     ContainerUnsafe, ContainerUnreadable
         An archive would do harm, or is damaged.
     DataError
-        `folder` holds something else, or there is no room.
+        `folder` holds something else, another fetch fills it, or there is no room.
     DataLayout
         What was unpacked is not the data set.
     """
@@ -107,30 +112,26 @@ def fetch(
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DataError(f"{folder} is there and not empty; choose another --out")
     staging = folder.with_name(f"{folder.name}.fetching")
-    if archives:
-        files = [_given(path, publication) for path in archives]
-        sources = list(archives)
-    else:
-        listed = listing or list_files(publication)
-        if not listed.files:
-            raise DataError(publication.by_hand or f"{publication.name}: no file is listed")
-        files = list(listed.files)
-        _need_room(staging, listed.size)
-        sources = [_download(file, staging, publication, display) for file in files]
-    tree = staging / "set"
-    shutil.rmtree(tree, ignore_errors=True)
-    for file, source in zip(files, sources, strict=True):
-        _place(file, source, tree, display)
-    if publication.adapter == "hyper-kvasir":
-        paired = pair_outlines(tree, display.stage("find whose outlines they are", None))
-        display.say(f"{paired:,} outlines belong to labelled images")
-    data = open_data(f"{publication.adapter}:{tree}")
-    _write_receipt(publication, files, sources, tree)
-    if folder.exists():
-        folder.rmdir()
-    tree.replace(folder)
-    if not keep:
-        shutil.rmtree(staging, ignore_errors=True)
+    with _alone(staging):
+        if archives:
+            files, sources = [_given(path, publication) for path in archives], list(archives)
+        else:
+            files = _listed(publication, listing, staging)
+            sources = [_download(file, staging, publication, display) for file in files]
+        tree = staging / "set"
+        shutil.rmtree(tree, ignore_errors=True)
+        for file, source in zip(files, sources, strict=True):
+            _place(file, source, tree, display)
+        if publication.adapter == "hyper-kvasir":
+            paired = pair_outlines(tree, display.stage("find whose outlines they are", None))
+            display.say(f"{paired:,} outlines belong to labelled images")
+        data = open_data(f"{publication.adapter}:{tree}")
+        _write_receipt(publication, files, sources, tree)
+        if folder.exists():
+            folder.rmdir()
+        tree.replace(folder)
+        if not keep:
+            shutil.rmtree(staging, ignore_errors=True)
     display.say(f"{folder}: {len(data.samples):,} labelled frames, {len(data.findings)} findings")
     return open_data(f"{publication.adapter}:{folder}")
 
@@ -142,6 +143,29 @@ def read_receipt(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return receipt if isinstance(receipt, dict) else {}
+
+
+@contextmanager
+def _alone(staging: Path) -> Iterator[None]:
+    """Hold the staging folder: two that write into one file would spoil it for both."""
+    staging.mkdir(parents=True, exist_ok=True)
+    with (staging / "lock").open("w") as lock:
+        if sys.platform != "win32":
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise DataError(
+                    f"another fetch is filling {staging}; let it finish, or end it"
+                ) from error
+        yield
+
+
+def _listed(publication: Publication, listing: Listing | None, staging: Path) -> list[RemoteFile]:
+    listed = listing or list_files(publication)
+    if not listed.files:
+        raise DataError(publication.by_hand or f"{publication.name}: no file is listed")
+    _need_room(staging, listed.size)
+    return list(listed.files)
 
 
 def _download(file: RemoteFile, staging: Path, publication: Publication, display: Display) -> Path:
@@ -162,7 +186,6 @@ def _given(path: Path, publication: Publication) -> RemoteFile:
 
 def _need_room(staging: Path, size: int | None) -> None:
     place = staging.parent
-    place.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(place).free
     if size is not None and free < size * _ROOM:
         raise DataError(

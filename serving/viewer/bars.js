@@ -1,12 +1,14 @@
 /**
  * Every finding with its probability as a bar, and its operating point as a tick on it. Numbers
- * change a few times a second, so that they can be read; bars follow each verdict.
+ * change a few times a second, so that they can be read; bars as often as an eye follows them.
  */
 const READABLE_MS = 250;
+const VISIBLE_MS = 80;
 
 export class Bars {
   /** @type {Map<string, any>} */ #rows = new Map();
   #saidMs = -Infinity;
+  #drawnMs = -Infinity;
   #kinds = "";
 
   /** @param {HTMLElement} list @param {import("./language.js").Language} language */
@@ -56,11 +58,13 @@ export class Bars {
       }
       row.title = about.join("\n");
     }
-    this.#saidMs = -Infinity;
+    this.#saidMs = this.#drawnMs = -Infinity;
   }
 
   /** @param {any[]} findings of a verdict @param {number} nowMs */
   show(findings, nowMs) {
+    if (nowMs - this.#drawnMs < VISIBLE_MS) return;
+    this.#drawnMs = nowMs;
     const say = nowMs - this.#saidMs >= READABLE_MS;
     if (say) this.#saidMs = nowMs;
     for (const finding of findings) {

@@ -147,6 +147,11 @@ export class Hold {
   toggleHeat() {
     const { stage } = this.viewer;
     if (!stage.hasPicture) return;
+    const sheet = /** @type {HTMLDialogElement} */ (this.viewer.find(".heat-sheet"));
+    if (sheet.open) {
+      sheet.close();
+      return;
+    }
     if (!stage.isHeld) {
       this.#beside();
       return;

@@ -139,6 +139,12 @@ export class Session {
       Object.assign(before, { pass: this.#pass, endS: null, alertS: Math.min(before.alertS, timeS) });
       return before;
     }
+    return this.#add(finding, kind, timeS, startS);
+  }
+
+  /** @returns {Event} */
+  #add(/** @type {string} */ finding, /** @type {string} */ kind, timeS = 0, startS = timeS) {
+    /** @type {Event} */
     const event = {
       id: this.#number++,
       finding,
@@ -180,7 +186,7 @@ export class Session {
 
   /** A finding that the assistant did not point at. @param {string} finding @param {string} kind @param {number} timeS */
   missed(finding, kind, timeS) {
-    const event = this.alertOn(finding, kind, timeS);
+    const event = this.#add(finding, kind, timeS);
     Object.assign(event, { endS: timeS, mark: "missed" });
     return event;
   }

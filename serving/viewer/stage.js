@@ -1,4 +1,4 @@
-import { shrunk, sizeOf } from "./client/camera.js";
+import { sizeOf } from "./client/camera.js";
 import { SourceError } from "./sources.js";
 
 /**
@@ -50,7 +50,7 @@ export class Stage extends EventTarget {
   /** Whether there is a picture at all. */
   get hasPicture() {
     if (!this.source) return false;
-    return this.isStills ? this.still.width > 1 : this.video.readyState >= 2;
+    return this.isStills ? this.still.width > 1 : this.video.videoWidth > 0;
   }
 
   /** The picture's own size in pixels. */
@@ -168,12 +168,13 @@ export class Stage extends EventTarget {
    * @returns {Promise<Blob>} a JPEG
    */
   async grab(camera, { side = Infinity, quality = 92 } = {}) {
+    // Whoever scrubs and keeps a picture means the one that is on its way.
+    if (this.video.seeking) await this.#seeked();
     const shot = camera.capture(this.shown, side);
     return new Blob([await camera.encode(shot, quality)], { type: "image/jpeg" });
   }
 
-  /** The size of what `grab` gives. @param {number} side */
-  grabSize(side) {
-    return shrunk(this.shown, side);
+  #seeked() {
+    return new Promise((resolve) => this.video.addEventListener("seeked", resolve, { once: true }));
   }
 }

@@ -1,12 +1,13 @@
 import { Bars } from "./bars.js";
 import { Call } from "./call.js";
 import { canvasCamera, WorkerCamera } from "./client/camera.js";
+import { Commands } from "./commands.js";
 import { condition, OLD_MS, STALE_MS } from "./condition.js";
 import { Desk } from "./desk.js";
 import { Examination } from "./examination.js";
 import { Hold } from "./hold.js";
 import { drawIcons, setIcon } from "./icons.js";
-import { actionOf, fillKeys } from "./keys.js";
+import { fillKeys } from "./keys.js";
 import { Lamp } from "./lamp.js";
 import { clockTime, Language } from "./language.js";
 import { LinkPanel } from "./link-panel.js";
@@ -25,8 +26,6 @@ const TICK_MS = 100;
 /** What is read rather than seen is renewed this often. */
 const READ_MS = 500;
 const TOAST_MS = 2600;
-const SEEK_S = 5;
-const STEP_S = 1 / 25;
 
 /** What the page remembers from one visit to the next: no picture, and nothing of what was seen. */
 const memory = {
@@ -53,7 +52,6 @@ export class Viewer {
   /** @type {Examination | null} */ examination = null;
   /** @type {Stills | null} */ stills = null;
   /** What the service says of its model. @type {any} */ model = null;
-  singleKeys = true;
   #sourceLost = false;
   #readMs = -Infinity;
   #pointedMs = -Infinity;
@@ -91,7 +89,7 @@ export class Viewer {
     this.opening = new Opening(root, this.language);
     this.desk = new Desk(this);
     drawIcons(root);
-    setIcon(find("[data-action=sound]"), "sound-off");
+    this.commands = new Commands(this, this.#ending.signal);
     this.#listen();
     this.#say();
     this.#examine(null);
@@ -121,7 +119,7 @@ export class Viewer {
     } catch (error) {
       if (!(error instanceof SourceError)) throw error;
       this.stage.clear();
-      this.#examine(null);
+      this.#empty();
       this.toast(this.language.say(error.key, error.values));
       return;
     }
@@ -135,6 +133,15 @@ export class Viewer {
     name.textContent = source.name;
     this.root.dataset.source = source.kind;
     this.#examine(this.stage);
+    this.#sayControls();
+  }
+
+  /** Nothing is open. */
+  #empty() {
+    delete this.root.dataset.source;
+    this.find(".first").hidden = false;
+    this.find(".badge.sample").hidden = this.find(".badge.name").hidden = true;
+    this.#examine(null);
     this.#sayControls();
   }
 
@@ -392,21 +399,6 @@ export class Viewer {
     });
     this.timeline.addEventListener("seek", (event) => this.seek(/** @type {any} */ (event).detail));
     this.language.addEventListener("change", () => this.#say());
-    for (const button of /** @type {NodeListOf<HTMLElement>} */ (this.root.querySelectorAll("[data-action]"))) {
-      button.addEventListener("click", () => this.act(button.dataset.action ?? ""));
-    }
-    for (const sheet of this.root.querySelectorAll("dialog")) {
-      // Opened by a key there is nothing to give the focus back to: it must not stay in here.
-      sheet.addEventListener("close", () => {
-        const { activeElement } = /** @type {ShadowRoot} */ (this.root.getRootNode());
-        if (activeElement && sheet.contains(activeElement)) {
-          /** @type {HTMLElement} */ (activeElement).blur();
-        }
-      });
-    }
-    const keys = /** @type {HTMLInputElement} */ (this.find(".switch input"));
-    keys.addEventListener("change", () => (this.singleKeys = keys.checked));
-    document.addEventListener("keydown", (event) => this.#key(event), { signal });
     globalThis.addEventListener(
       "beforeunload",
       (event) => {
@@ -414,72 +406,6 @@ export class Viewer {
       },
       { signal },
     );
-  }
-
-  /** @param {KeyboardEvent} event */
-  #key(event) {
-    // Beside other things on a page it has the keys while it has the focus.
-    const alone = document.activeElement === document.body || document.activeElement === null;
-    if (!alone && document.activeElement !== this.host) return;
-    if (this.root.querySelector("dialog[open]")) return;
-    const action = actionOf(event, this.singleKeys);
-    if (!action) return;
-    event.preventDefault();
-    this.act(action);
-  }
-
-  /** @param {string} action */
-  act(action) {
-    const { stage, desk } = this;
-    const step = (/** @type {number} */ way, /** @type {number} */ seconds) => {
-      if (this.timeline.canSeek) this.seek(this.timeS + way * (stage.isStills ? 1 : seconds));
-    };
-    const toAlert = (/** @type {number} */ way) => {
-      const timeS = desk.neighbour(way);
-      if (timeS !== null && this.timeline.canSeek) this.seek(timeS);
-    };
-    /** @type {Record<string, () => void>} */
-    const actions = {
-      freeze: () => this.hold.toggle(),
-      snapshot: () => desk.snapshot(),
-      note: () => desk.note(),
-      right: () => desk.markNearest("right"),
-      "false-alarm": () => desk.markNearest("false-alarm"),
-      missed: () => desk.missed(),
-      heat: () => this.hold.toggleHeat(),
-      back: () => step(-1, SEEK_S),
-      on: () => step(1, SEEK_S),
-      "step-back": () => step(-1, STEP_S),
-      step: () => step(1, STEP_S),
-      "last-alert": () => toAlert(-1),
-      "next-alert": () => toAlert(1),
-      open: () => this.opening.show(),
-      report: () => desk.report(),
-      link: () => this.#toggleLink(),
-      sound: () => this.#toggleSound(),
-      language: () => this.language.switch(),
-      fullscreen: () => this.#toggleFullscreen(),
-      help: () => /** @type {HTMLDialogElement} */ (this.find(".help-sheet")).showModal(),
-    };
-    actions[action]?.();
-  }
-
-  #toggleLink() {
-    const drawer = this.find(".drawer");
-    drawer.hidden = !drawer.hidden;
-    this.find(".chip").setAttribute("aria-expanded", String(!drawer.hidden));
-  }
-
-  #toggleSound() {
-    this.sound.switch(!this.sound.on);
-    const button = this.find("[data-action=sound]");
-    button.setAttribute("aria-pressed", String(this.sound.on));
-    setIcon(button, this.sound.on ? "sound-on" : "sound-off");
-  }
-
-  #toggleFullscreen() {
-    if (document.fullscreenElement) document.exitFullscreen();
-    else this.host.requestFullscreen?.().catch(() => {});
   }
 
   /** Say everything in the language that was chosen. */

@@ -1,3 +1,4 @@
+import fcntl
 import hashlib
 import io
 import json
@@ -201,6 +202,16 @@ def test_without_room_nothing_is_begun(
     with pytest.raises(DataError, match="GB are needed"):
         fetch(_publication(site, file), tmp_path / "clinic", Display())
     assert site.asked == []
+
+
+def test_two_fetches_do_not_write_into_one_folder(site: Site, tmp_path: Path) -> None:
+    staging = tmp_path / "clinic.fetching"
+    staging.mkdir()
+    with (staging / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(DataError, match="another fetch is filling"):
+            fetch(_publication(site), tmp_path / "clinic", Display())
+    fetch(_publication(site), tmp_path / "clinic", Display())
 
 
 def test_a_folder_that_was_not_fetched_has_no_receipt(tmp_path: Path) -> None:

@@ -1,10 +1,14 @@
 import io
 import stat
 import tarfile
+import tempfile
+import warnings
 import zipfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from endolink.model.errors import ContainerUnreadable, ContainerUnsafe
 from endolink.training import unpack as unpacking
@@ -89,6 +93,28 @@ def test_a_zip_may_not_link(tmp_path: Path) -> None:
         archive.writestr(info, "/etc")
     with pytest.raises(ContainerUnsafe, match="link or a device"):
         unpack(tmp_path / "a.zip", tmp_path / "out")
+
+
+_NAMES = st.text(st.sampled_from("ab./\\\\:~\\0é"), min_size=1, max_size=12)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(_NAMES, min_size=1, max_size=4), st.booleans())
+def test_whatever_the_names_all_that_is_written_is_inside(names: list[str], tar: bool) -> None:
+    with tempfile.TemporaryDirectory() as place:
+        root = Path(place)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # zipfile says that a name is there twice
+            make = _tar if tar else _zip
+            archive = make(root / "a.archive", dict.fromkeys(names, b"data"))
+        try:
+            made = unpack(archive, root / "in" / "out")
+        except (ContainerUnsafe, ContainerUnreadable):
+            made = None
+        outside = {path for path in root.rglob("*") if path.is_file()} - {archive}
+        inside = {path for path in (root / "in" / "out").rglob("*") if path.is_file()}
+        assert outside == inside
+        assert made is None or made == len(inside)
 
 
 def test_one_name_twice_is_refused(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 How a network scores the phantom is nobody's promise, and the viewer has to be tested with alerts
 that come and go: the point is set between what the clip's frames with the polyp get, and those
-without.
+without, and no higher than the bundle's own.
 """
 
 from collections.abc import Iterator
@@ -34,7 +34,8 @@ def sensitive_bundle(folder: Path) -> Path:
         most[shows] = max(most[shows], found.probability)
     assert most[True] > most[False], "the network sees no polyp in the clip"
     between = (_log_odds(most[True]) + _log_odds(most[False])) / 2
-    return _with_threshold(folder, 1 / (1 + exp(-between)))
+    own = classifier.thresholds[FINDING]
+    return _with_threshold(folder, min(own, 1 / (1 + exp(-between))))
 
 
 def clip_frames(every: int = EVERY) -> Iterator[tuple[int, bytes]]:

@@ -74,7 +74,12 @@ test("an alert has its time and its peak, and keeps its mark when it is seen aga
 test("what was missed is marked so, and is no alert", () => {
   const session = new Session(null);
   watched(session, 0, 5, [0, 0, 0]);
+  const seen = session.alertOn("polyp", "lesion", 3);
+  session.alertOff("polyp", 4.5);
+  watched(session, 0, 5, [0, 0, 0]);
   session.missed("polyp", "lesion", 4);
+  assert.equal(seen.mark, null);
+  session.events.splice(session.events.indexOf(seen), 1);
   const known = session.summary();
   assert.deepEqual([known.alerts, known.missed], [0, 1]);
 });

@@ -38,7 +38,7 @@ def test_axe_finds_nothing(browser: Browser, sensitive: Running, size: str) -> N
     with _page(browser, sensitive, viewport=viewport, reduced_motion="reduce") as viewer:
         page = viewer.page
         viewer.open(sample=True)
-        viewer.state("alert")
+        viewer.polyp()
         page.keyboard.press("Space")
         viewer.state("paused", "alert")
         page.keyboard.press("s")

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
+from endolink.serving.models import Models
+from endolink.serving.settings import Settings
 from tests.conftest import REPOSITORY
-from tests.serving.service import Running
+from tests.serving.service import serve
 from tests.serving.viewer.conftest import fresh
 
 pytestmark = pytest.mark.program("chromium")
@@ -26,17 +28,20 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture
-def hospital(sensitive: Running, tmp_path: Path) -> Iterator[str]:
-    """Another server, with the example as its page."""
-    page = EXAMPLE.replace("http://127.0.0.1:8000", sensitive.url)
-    (tmp_path / "index.html").write_text(page)
+def hospital(sensitive_models: tuple[Settings, Models], tmp_path: Path) -> Iterator[str]:
+    """Another server, with the example as its page; the service lets its pages in."""
+    settings, models = sensitive_models
     handler = partial(_Quiet, directory=str(tmp_path))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+        origin = f"http://127.0.0.1:{server.server_port}"
+        with serve(settings.model_copy(update={"origins": (origin,)}), models) as running:
+            page = EXAMPLE.replace("http://127.0.0.1:8000", running.url)
+            (tmp_path / "index.html").write_text(page)
+            thread = threading.Thread(target=server.serve_forever)
+            thread.start()
+            yield origin
+            server.shutdown()
+            thread.join()
 
 
 def test_the_example_runs_in_another_origins_page(browser: Browser, hospital: str) -> None:

@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from endolink import sample_data
 from endolink.serving.models import Models
 from endolink.serving.settings import Settings
+from endolink.training.datasets import labels
 from tests.serving.service import Running, serve
 from tests.serving.viewer.clips import drop, film, split
 from tests.serving.viewer.conftest import Viewer, fresh
@@ -40,7 +41,7 @@ def test_it_shows_itself_at_work_without_a_click(viewer: Viewer) -> None:
 def test_an_alert_comes_with_the_polyp_and_goes_after_it(viewer: Viewer) -> None:
     viewer.open(sample=True)
     page = viewer.page
-    viewer.state("alert")
+    viewer.polyp()
     call = page.locator(".call")
     expect(call).to_have_attribute("data-on", "true")
     expect(call.get_by_role("alert")).to_have_text("Polyp")
@@ -55,6 +56,13 @@ def test_an_alert_comes_with_the_polyp_and_goes_after_it(viewer: Viewer) -> None
     )
     assert all(3 < event["startS"] < 7.5 for event in events)  # the polyp: 3.4 to 6.7 s
     assert re.match(r"0:0\d", card.locator(".thumb").inner_text())
+
+
+def test_the_bundled_model_points_at_the_samples_polyp(browser: Browser, running: Running) -> None:
+    with fresh(browser, running.url) as viewer:
+        viewer.open(sample=True)
+        viewer.polyp()
+        expect(viewer.page.locator(".call").get_by_role("alert")).to_have_text("Polyp")
 
 
 def _follow_an_alert(browser: Browser, url: str, frames: list[Path], folder: Path) -> None:
@@ -127,7 +135,7 @@ def test_a_shared_screen_is_watched(viewer: Viewer) -> None:
 def test_what_a_reviewer_finds_is_kept_and_exported(viewer: Viewer, tmp_path: Path) -> None:
     viewer.open(sample=True)
     page = viewer.page
-    viewer.state("alert")
+    viewer.polyp()
     page.keyboard.press("s")
     page.keyboard.press("Space")
     viewer.state("paused", "alert")
@@ -187,6 +195,9 @@ def _check_labels(file: Path) -> None:
             assert row["finding"] == "polyp"
             assert row["group"] == "sample"
             assert Image.open(BytesIO(archive.read(row["file"]))).size == (640, 512)
+        archive.extractall(file.parent / "labels")
+    read = labels.read(file.parent / "labels")
+    assert sorted(len(sample.present) for sample in read.samples) == [0, 1]
 
 
 def _check_html(browser_page: Page, file: Path) -> None:
