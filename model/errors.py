@@ -36,8 +36,7 @@
     ├── EgressRefused               egress-refused            the rules keep data from a destination
     ├── AccessError                 who may ask
     │   ├── KeysUnusable            keys-unusable             the file of API keys
-    │   └── IdentityProviderUnreachable
-    │                               identity-provider-unreachable
+    │   └── IdentityUnreachable     identity-unreachable      the OpenID Connect provider
     ├── AuditError                  the log of who asked what
     │   ├── AuditUnavailable        audit-unavailable         it cannot be written, or read
     │   ├── AuditTampered           audit-tampered            it is not what was written
@@ -57,6 +56,7 @@
     │   ├── DataLayout              data-layout               not the data set's own folders
     │   ├── SplitLeak               split-leak                one group on both sides of a split
     │   ├── DownloadFailed          download-failed           the rest of a file does not come
+    │   ├── DownloadDropped         download-dropped          for now; another try may bring it
     │   └── DownloadMismatch        download-mismatch         not the file that was published
     ├── TrainingRefused             training-refused          a run cannot start, or go on, as asked
     ├── ExportRefused               export-refused            a gate was not passed
@@ -292,8 +292,8 @@ class KeysUnusable(AccessError):
     title = "The file of API keys cannot be used"
 
 
-class IdentityProviderUnreachable(AccessError):
-    code = "identity-provider-unreachable"
+class IdentityUnreachable(AccessError):
+    code = "identity-unreachable"
     title = "The identity provider cannot be reached"
 
 
@@ -398,6 +398,17 @@ class SplitLeak(DataError):
 class DownloadFailed(DataError):
     code = "download-failed"
     title = "The download did not finish"
+
+
+class DownloadDropped(DataError):
+    """The connection ended early; worth another try after `wait` seconds, if that is known."""
+
+    code = "download-dropped"
+    title = "The connection ended early"
+
+    def __init__(self, detail: str, wait: float | None = None) -> None:
+        super().__init__(detail)
+        self.wait = wait
 
 
 class DownloadMismatch(DataError):

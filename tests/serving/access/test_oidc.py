@@ -16,7 +16,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from endolink.model.errors import IdentityProviderUnreachable
+from endolink.model.errors import IdentityUnreachable
 from endolink.serving.access import oidc
 from endolink.serving.access.oidc import Provider, Tokens
 from endolink.serving.models import Models
@@ -162,7 +162,7 @@ def test_without_any_key_it_is_said() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         number = free.getsockname()[1]
     unsigned = jwt.encode({"sub": "x"}, None, "none")
-    with pytest.raises(IdentityProviderUnreachable):
+    with pytest.raises(IdentityUnreachable):
         Tokens(Provider(f"http://127.0.0.1:{number}", "endolink")).recognise(unsigned)
 
 
