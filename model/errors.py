@@ -56,7 +56,6 @@
     │   ├── DataLayout              data-layout               not the data set's own folders
     │   ├── SplitLeak               split-leak                one group on both sides of a split
     │   ├── DownloadFailed          download-failed           the rest of a file does not come
-    │   ├── DownloadDropped         download-dropped          for now; another try may bring it
     │   └── DownloadMismatch        download-mismatch         not the file that was published
     ├── TrainingRefused             training-refused          a run cannot start, or go on, as asked
     ├── ExportRefused               export-refused            a gate was not passed
@@ -398,17 +397,6 @@ class SplitLeak(DataError):
 class DownloadFailed(DataError):
     code = "download-failed"
     title = "The download did not finish"
-
-
-class DownloadDropped(DataError):
-    """The connection ended early; worth another try after `wait` seconds, if that is known."""
-
-    code = "download-dropped"
-    title = "The connection ended early"
-
-    def __init__(self, detail: str, wait: float | None = None) -> None:
-        super().__init__(detail)
-        self.wait = wait
 
 
 class DownloadMismatch(DataError):
