@@ -167,7 +167,7 @@ def test_a_researchers_first_hour(place: Path, port: int) -> None:
     assert {item["corruption"] for item in report["stress"]} >= {"inset", "jpeg"}
     page = (place / "reports" / "first" / "report.html").read_text()
     assert "<html" in page
-    assert "polyp" in page
+    assert "Polyp" in page
 
     _run(place, export)
     card = (place / "my-bundle" / "MODEL_CARD.md").read_text()
