@@ -56,8 +56,8 @@ def _small_set(root: Path, each: int = 12) -> dict[str, bytes]:
     """Draw HyperKvasir's files: labelled images, polyps' outlines, official folds."""
     lines = ["file-name;class-name;split-index"]
     labelled, segmented = root / "labelled", root / "segmented"
-    for folder in ("images", "masks"):
-        (segmented / folder).mkdir(parents=True)
+    for kind in ("images", "masks"):
+        (segmented / kind).mkdir(parents=True)
     for label, (place, name) in FOLDERS.items():
         folder = labelled / "labeled-images" / "lower-gi-tract" / place
         folder.mkdir(parents=True)

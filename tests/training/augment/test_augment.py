@@ -1,4 +1,5 @@
 from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,8 @@ NOWHERE = np.zeros((64, 64), np.uint8)
 
 def _making(**chances: float) -> Augment:
     """Make these changes, as often as said, and no others."""
-    return replace(Augment(48, FILL), **{**NEVER, **chances})
+    chance: dict[str, Any] = NEVER | chances
+    return replace(Augment(48, FILL), **chance)
 
 
 def _square() -> Pixels:
