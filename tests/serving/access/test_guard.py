@@ -115,7 +115,7 @@ def test_every_answer_has_the_security_headers(stranger: httpx.Client) -> None:
 
 def open_stream(guarded: Running, origin: str | None = None) -> ClientConnection:
     address = f"ws://127.0.0.1:{guarded.port}/v1/streams"
-    opened: ClientConnection = connect(address, origin=origin and Origin(origin))
+    opened: ClientConnection = connect(address, origin=Origin(origin) if origin else None)
     return opened
 
 
