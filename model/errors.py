@@ -36,8 +36,7 @@
     ├── EgressRefused               egress-refused            the rules keep data from a destination
     ├── AccessError                 who may ask
     │   ├── KeysUnusable            keys-unusable             the file of API keys
-    │   └── IdentityProviderUnreachable
-    │                               identity-provider-unreachable
+    │   └── IdentityUnreachable     identity-unreachable      the OpenID Connect provider
     ├── AuditError                  the log of who asked what
     │   ├── AuditUnavailable        audit-unavailable         it cannot be written, or read
     │   ├── AuditTampered           audit-tampered            it is not what was written
@@ -292,8 +291,8 @@ class KeysUnusable(AccessError):
     title = "The file of API keys cannot be used"
 
 
-class IdentityProviderUnreachable(AccessError):
-    code = "identity-provider-unreachable"
+class IdentityUnreachable(AccessError):
+    code = "identity-unreachable"
     title = "The identity provider cannot be reached"
 
 

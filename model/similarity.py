@@ -120,8 +120,7 @@ _GAUSSIAN: Final = np.asarray(
 
 def _smooth(plane: NDArray[np.float32]) -> NDArray[np.float32]:
     """Give the Gaussian mean of each pixel's neighbourhood."""
-    mean: NDArray[np.float32] = _GAUSSIAN @ plane @ _GAUSSIAN.T
-    return mean
+    return np.asarray(_GAUSSIAN @ plane @ _GAUSSIAN.T, np.float32)
 
 
 def _shrink(plane: NDArray[np.float32], side: int) -> NDArray[np.float32]:

@@ -56,8 +56,8 @@ def _small_set(root: Path, each: int = 12) -> dict[str, bytes]:
     """Draw HyperKvasir's files: labelled images, polyps' outlines, official folds."""
     lines = ["file-name;class-name;split-index"]
     labelled, segmented = root / "labelled", root / "segmented"
-    for folder in ("images", "masks"):
-        (segmented / folder).mkdir(parents=True)
+    for kind in ("images", "masks"):
+        (segmented / kind).mkdir(parents=True)
     for label, (place, name) in FOLDERS.items():
         folder = labelled / "labeled-images" / "lower-gi-tract" / place
         folder.mkdir(parents=True)
@@ -167,7 +167,7 @@ def test_a_researchers_first_hour(place: Path, port: int) -> None:
     assert {item["corruption"] for item in report["stress"]} >= {"inset", "jpeg"}
     page = (place / "reports" / "first" / "report.html").read_text()
     assert "<html" in page
-    assert "polyp" in page
+    assert "Polyp" in page
 
     _run(place, export)
     card = (place / "my-bundle" / "MODEL_CARD.md").read_text()

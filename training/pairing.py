@@ -92,7 +92,8 @@ def _close(mine: _Looks, theirs: _Looks) -> NDArray[np.bool_]:
     ones, others = (np.stack([descriptor for descriptor, _ in looks]) for looks in (mine, theirs))
     halves = (ones**2).sum(axis=1)[:, None] / 2 + (others**2).sum(axis=1)[None] / 2
     sizes = [[size == another for _, another in theirs] for _, size in mine]
-    return np.asarray(halves - ones @ others.T <= SAME_PICTURE) & np.array(sizes)
+    alike: NDArray[np.bool_] = np.asarray(halves - ones @ others.T <= SAME_PICTURE)
+    return np.logical_and(alike, np.array(sizes, np.bool_))
 
 
 def _digest(path: Path) -> str:

@@ -27,7 +27,7 @@ _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")
 # More lines than these cannot be told apart; the tables have them all.
 MOST_LINES = 8
 FEWEST = 5
-_STYLE = {
+_STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "endolink",
     "font.size": 10,
@@ -263,7 +263,10 @@ def _legend(curve: Curve, figures: dict[str, Figure], name: str) -> str:
 
 def _svg(canvas: Canvas, description: str) -> str:
     out = StringIO()
-    FigureCanvasSVG(canvas).print_svg(out, metadata={"Date": None, "Creator": None})
+    # Matplotlib does not type its canvases.
+    FigureCanvasSVG(canvas).print_svg(  # type: ignore[no-untyped-call]
+        out, metadata={"Date": None, "Creator": None}
+    )
     drawn = out.getvalue()
     drawn = drawn[drawn.index("<svg") :]
     drawn = re.sub(r"<metadata>.*?</metadata>", "", drawn, flags=re.DOTALL)

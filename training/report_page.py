@@ -287,8 +287,10 @@ def _localisation(report: Report) -> str:
         for code in dict.fromkeys(figure.finding for figure in report.localisation)
         if code is not None
     ]
-    columns = ("Finding", "Maximum inside", "Box overlap (IoU)")
-    columns += ("Maximum inside, called", "Box overlap, called")
+    columns = (
+        *("Finding", "Maximum inside", "Box overlap (IoU)"),
+        *("Maximum inside, called", "Box overlap, called"),
+    )
     return (
         "<p>The activation map beside the outlines that people drew. A network that is right for "
         "the wrong reason looks elsewhere.</p>"
@@ -328,8 +330,10 @@ def _videos(report: Report) -> str:
             number(found.get("median-seconds-to-alert"), 2),
         ]
         rows.append(_row(FINDINGS[item.finding].label, cells))
-    columns = ("Finding", "Videos", "Minutes", "Lesions", "Lesions pointed at")
-    columns += ("False alarms a minute", "Seconds to the alert, median")
+    columns = (
+        *("Finding", "Videos", "Minutes", "Lesions", "Lesions pointed at"),
+        *("False alarms a minute", "Seconds to the alert, median"),
+    )
     return (
         "<p>The stream's own alerts. A false alarm comes on while no such lesion is in view and "
         f"lasts at least {report.videos[0].shortest_alarm_s:g} s.</p>"

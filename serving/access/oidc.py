@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import jwt
 
-from endolink.model.errors import IdentityProviderUnreachable
+from endolink.model.errors import IdentityUnreachable
 from endolink.serving.access.principal import SCOPES, Principal, Scope
 
 # Only signatures that the provider alone can make: none by a shared secret, and never "none".
@@ -80,7 +80,7 @@ class Tokens:
 
         Raises
         ------
-        IdentityProviderUnreachable
+        IdentityUnreachable
             Its keys have never been fetched, and cannot be now.
         """
         try:
@@ -120,7 +120,7 @@ class Tokens:
             keys = _published(self.provider.issuer)
         except (OSError, URLError, ValueError, KeyError, TypeError, jwt.PyJWTError) as error:
             if not self._keys:
-                raise IdentityProviderUnreachable(
+                raise IdentityUnreachable(
                     "the identity provider's keys cannot be fetched, and no token can be checked"
                 ) from error
             # With the keys that are known tokens go on to be checked while it is away.

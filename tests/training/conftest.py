@@ -31,8 +31,8 @@ class Silent:
         self.lines: list[str] = []
         self.done: dict[str, list[int]] = {}
 
-    def stage(self, what: str, total: int) -> Callable[[int], None]:
-        self.done[what] = [total, 0]
+    def stage(self, what: str, total: int | None) -> Callable[[int], None]:
+        self.done[what] = [total or 0, 0]
 
         def advance(count: int) -> None:
             self.done[what][1] += count

@@ -3,6 +3,7 @@ import json
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.request import Request
 
 import numpy as np
 import pytest
@@ -132,7 +133,7 @@ def test_redirects_are_followed_with_the_range_but_never_to_another_protocol(
 
 def test_an_encrypted_connection_is_never_left() -> None:
     handler = downloads._Redirects()
-    request = downloads.urllib.request.Request("https://site.example/set.zip")
+    request = Request("https://site.example/set.zip")
     with pytest.raises(DownloadFailed, match=r"site\.example redirects to an unsafe address"):
         handler.redirect_request(request, None, 302, "", {}, "http://site.example/set.zip")
 

@@ -39,7 +39,7 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _publication(site: Site, *files: RemoteFile, **more: object) -> Publication:
-    return Publication(  # type: ignore[misc]
+    return Publication(
         "clinic",
         "folder",
         "A clinic",

@@ -7,6 +7,7 @@ import httpx
 import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin
 
 from endolink.model.errors import Unauthenticated
 from endolink.serving.access.keys import KeyRing
@@ -112,8 +113,10 @@ def test_every_answer_has_the_security_headers(stranger: httpx.Client) -> None:
         assert answer.headers["referrer-policy"] == "no-referrer"
 
 
-def open_stream(guarded: Running, **options: object) -> ClientConnection:
-    return connect(f"ws://127.0.0.1:{guarded.port}/v1/streams", **options)  # type: ignore[arg-type]
+def open_stream(guarded: Running, origin: str | None = None) -> ClientConnection:
+    address = f"ws://127.0.0.1:{guarded.port}/v1/streams"
+    opened: ClientConnection = connect(address, origin=Origin(origin) if origin else None)
+    return opened
 
 
 def hello(credential: str | None) -> str:

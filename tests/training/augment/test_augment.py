@@ -17,8 +17,8 @@ NOWHERE = np.zeros((64, 64), np.uint8)
 
 def _making(**chances: float) -> Augment:
     """Make these changes, as often as said, and no others."""
-    changes: dict[str, Any] = {**NEVER, **chances}
-    return replace(Augment(48, FILL), **changes)
+    chance: dict[str, Any] = NEVER | chances
+    return replace(Augment(48, FILL), **chance)
 
 
 def _square() -> Pixels:
