@@ -17,7 +17,7 @@ from endolink import __version__
 from endolink.model.errors import CommandBroken, EndoLinkError
 
 GROUP = "endolink.commands"
-_ORDER = ("serve", "score", "data", "train", "evaluate", "average", "export", "bundle")
+_ORDER = ("serve", "score", "data", "train", "evaluate", "average", "export", "quantize", "bundle")
 
 _HELP = """EndoLink points at what may be a finding in endoscopy frames; the clinician decides.
 

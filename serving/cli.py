@@ -14,6 +14,7 @@ from rich.console import Console
 
 from endolink import sample_data
 from endolink.model.errors import EndoLinkError
+from endolink.model.manifest import Precision
 from endolink.model.runtime import Provider
 from endolink.serving.access.settings import is_loopback
 from endolink.serving.app import create_app
@@ -45,6 +46,10 @@ def serve(
     ] = None,
     provider: Annotated[
         Provider | None, typer.Option(help="What computes the network.", show_default="auto")
+    ] = None,
+    precision: Annotated[
+        Precision | None,
+        typer.Option(help="fp32, int8 or bf16, where the bundle holds it.", show_default="fp32"),
     ] = None,
     threads: Annotated[
         int | None,
@@ -92,12 +97,11 @@ def serve(
     and takes over without a frame lost.
 
     Whatever is not given here is read from the environment: ENDOLINK_HOST, ENDOLINK_PORT,
-    ENDOLINK_BUNDLES (separated as in PATH), ENDOLINK_PROVIDER, ENDOLINK_THREADS,
-    ENDOLINK_WORKERS, ENDOLINK_MAX_BYTES, ENDOLINK_MAX_PIXELS, ENDOLINK_MIN_SIDE, ENDOLINK_QUEUE,
-    ENDOLINK_CONNECTIONS, ENDOLINK_STREAMS, ENDOLINK_UPLOADS, ENDOLINK_UPLOAD_BYTES,
-    ENDOLINK_UPLOAD_SECONDS,
-    ENDOLINK_BATCH_FRAMES, ENDOLINK_BATCH_BYTES, ENDOLINK_SHUTDOWN_GRACE, ENDOLINK_TRACES,
-    ENDOLINK_TRACE_FRAMES.
+    ENDOLINK_BUNDLES (separated as in PATH), ENDOLINK_PROVIDER, ENDOLINK_PRECISION,
+    ENDOLINK_THREADS, ENDOLINK_WORKERS, ENDOLINK_MAX_BYTES, ENDOLINK_MAX_PIXELS, ENDOLINK_MIN_SIDE,
+    ENDOLINK_QUEUE, ENDOLINK_CONNECTIONS, ENDOLINK_STREAMS, ENDOLINK_UPLOADS, ENDOLINK_UPLOAD_BYTES,
+    ENDOLINK_UPLOAD_SECONDS, ENDOLINK_BATCH_FRAMES, ENDOLINK_BATCH_BYTES, ENDOLINK_SHUTDOWN_GRACE,
+    ENDOLINK_TRACES, ENDOLINK_TRACE_FRAMES.
 
     For example:
 
@@ -110,6 +114,7 @@ def serve(
         "port": port,
         "bundles": tuple(bundle) if bundle else None,
         "provider": provider,
+        "precision": precision,
         "threads": threads,
         "keys": keys,
         "audit": audit,

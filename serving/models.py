@@ -149,7 +149,11 @@ def _read(settings: Settings, before: _Table) -> _Table:
                 "tell them apart."
             )
         served[name, version] = known or Classifier.open(
-            path, provider=settings.provider, threads=settings.threads, limits=settings.limits
+            path,
+            provider=settings.provider,
+            threads=settings.threads,
+            precision=settings.precision,
+            limits=settings.limits,
         )
         active.setdefault(name, version)
     for name, version in before.active.items():

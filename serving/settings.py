@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from endolink.model.frame import Limits
+from endolink.model.manifest import Precision
 from endolink.model.runtime import Provider
 from endolink.serving.access.settings import AccessSettings, is_loopback
 from endolink.serving.audit.settings import AuditSettings
@@ -35,6 +36,11 @@ class Settings(AccessSettings, AuditSettings):
     )
     provider: Provider = Field(
         "auto", description="What computes the network; `auto` takes the fastest that is here."
+    )
+    precision: Precision = Field(
+        "fp32",
+        description="In what the network computes, if its bundle holds that and passed its gate "
+        "on the provider.",
     )
     threads: int | None = Field(
         None,

@@ -66,6 +66,9 @@ def train(
             help="The specificity at which operating points are chosen.", show_default="0.95"
         ),
     ] = None,
+    sensitivity: Annotated[
+        float | None, typer.Option(help="Choose them at this sensitivity instead.")
+    ] = None,
     cache: Cache = _PLACE,
     **recipe: Any,
 ) -> None:
@@ -102,6 +105,7 @@ def train(
             "split_seed": split_seed,
             "seeds": seeds,
             "specificity": specificity,
+            "sensitivity": sensitivity,
             **recipe,
         },
     )

@@ -23,8 +23,9 @@ _LIBRARIES = ("torch", "torchvision", "onnx", "onnxruntime", "numpy", "pillow", 
 class Config:
     """What decided a run. `data` and `split` are as they were typed; `command` is without paths.
 
-    `also` are the data sets that are only learned from; `averaged` are the seeds of
-    the runs whose weights this one's network is the mean of, if it is.
+    `also` are the data sets that are only learned from. Operating points hold `specificity`, or
+    where it is given `sensitivity` instead. `averaged` are the seeds of the runs whose weights this
+    one's network is the mean of, if it is.
     """
 
     data: tuple[str, ...]
@@ -38,6 +39,7 @@ class Config:
     git_commit: str | None
     libraries: dict[str, str]
     also: tuple[str, ...] = ()
+    sensitivity: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
     averaged: tuple[Annotated[int, Field(ge=0)], ...] = ()
 
     @property
@@ -68,6 +70,7 @@ def configure(command: str) -> Callable[[Settings, int, int], Config]:
             split_seed=settings.split_seed,
             split=settings.split,
             specificity=settings.specificity,
+            sensitivity=settings.sensitivity,
             command=command,
             git_commit=commit,
             libraries=versions,

@@ -56,6 +56,7 @@ class Papers:
     measured_on: str
     specificity: float
     validated_input: ValidatedInput
+    sensitivity: float | None = None
     evaluation: tuple[Evaluation, ...] = ()
 
 
@@ -161,7 +162,8 @@ def export(
         chances,
         validation.present,
         validation.known,
-        specificity=papers.specificity,
+        specificity=None if papers.sensitivity else papers.specificity,
+        sensitivity=papers.sensitivity,
         measured_on=papers.measured_on,
     )
     lesion = validation.drawings.lesion if validation.drawings else None

@@ -238,6 +238,7 @@ def make_bundle(
         ),
         measured_on=f"the validation part of {_rule(config)}",
         specificity=config.specificity,
+        sensitivity=config.sensitivity,
         # Nothing is vouched for until it is measured: full size, uncompressed.
         validated_input=validated or ValidatedInput(min_side=1024, jpeg_quality=100),
         evaluation=evaluation,

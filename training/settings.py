@@ -50,6 +50,7 @@ class Settings:
     split_seed: Annotated[int, Field(ge=0)] = 0
     seeds: Annotated[int, Field(ge=1)] = 1
     specificity: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.95
+    sensitivity: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

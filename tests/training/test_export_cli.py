@@ -28,6 +28,11 @@ def test_a_run_becomes_a_bundle_with_the_series_figures(
     assert [item.frames for item in bundle.manifest.evaluation][-1] == 36
 
 
+def test_a_precision_that_is_none_is_refused(program: typer.Typer, tmp_path: Path) -> None:
+    argv = [str(tmp_path), "--out", str(tmp_path / "bundle"), "--precision", "int4"]
+    assert "int8 or bf16; fp32 is always there" in str(CliRunner().invoke(program, argv).exception)
+
+
 def test_what_is_no_run_is_refused(program: typer.Typer, tmp_path: Path) -> None:
     result = CliRunner().invoke(program, [str(tmp_path), "--out", str(tmp_path / "bundle")])
     assert "is not the folder of a run" in str(result.exception)
