@@ -76,7 +76,7 @@ def export(
             command=command_line(),
             further=further,
         )
-        refused = {}
+        refused: dict[str, str] = {}
         if wanted:
             splits = importlib.import_module("endolink.training.splits")
             split = splits.read_split(run / runs.SPLIT, material.samples)

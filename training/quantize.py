@@ -22,6 +22,7 @@ from onnxruntime.quantization import (
 
 from endolink.model.preprocess import Preprocess
 from endolink.training.frames import Frames
+from endolink.training.gate import images
 
 CALIBRATION_FRAMES = 128
 

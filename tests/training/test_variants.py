@@ -17,6 +17,7 @@ def _add(
     finished: Path,
     material: Material,
     folder: Path,
+    *,
     precisions: tuple[Precision, ...],
     said: list[str] | None = None,
     bundle: Bundle | None = None,
@@ -40,7 +41,7 @@ def _add(
 def loose() -> pytest.MonkeyPatch:
     """A gate that dozen-frame data can pass: one frame of them is more than a hundredth."""
     patch = pytest.MonkeyPatch()
-    patch.setattr(gates, "LEAST_AGREEMENT", 0.8)
+    patch.setattr(gates, "LEAST_AGREEMENT", 0.5)
     patch.setattr(gates, "MOST_LOST", 0.2)
     patch.setattr(variants, "WAYS", (Way(3),))
     return patch
@@ -51,11 +52,14 @@ def test_what_passes_is_served_by_its_own_numbers(
 ) -> None:
     said: list[str] = []
     with loose.context():
-        bundle, refused = _add(finished, material, tmp_path / "quick", ("int8",), said)
+        bundle, refused = _add(
+            finished, material, tmp_path / "quick", precisions=("int8",), said=said
+        )
     assert refused == {}
     assert any("passes" in line for line in said)
     plain, quick = bundle.manifest.variant("fp32"), bundle.manifest.variant("int8")
-    assert quick.network.size < plain.network.size / 2
+    # The first convolutions and the head stay in float.
+    assert quick.network.size < 0.6 * plain.network.size
     assert quick.gated_on[0] == quick.gates[0].provider == "cpu"
     assert quick.operating_points[0].rule == plain.operating_points[0].rule
     assert "the first 3 convolutions" in quick.made
@@ -68,7 +72,7 @@ def test_what_passes_is_served_by_its_own_numbers(
     assert classifier.thresholds == {p.code: p.threshold for p in quick.operating_points}
     assert Classifier.open(bundle.path, provider="cpu").identity.precision == "fp32"
     with loose.context():
-        again, _ = _add(finished, material, tmp_path / "again", ("int8",), bundle=bundle)
+        again, _ = _add(finished, material, tmp_path / "again", precisions=("int8",), bundle=bundle)
     assert [one.precision for one in again.manifest.variants] == ["fp32", "int8"]
     assert again.files["MODEL_CARD.md"].decode().count("## Precisions") == 1
 
@@ -79,7 +83,7 @@ def test_it_is_refused_with_the_reason_and_the_bundle_is_as_before(
     monkeypatch.setattr(gates, "LEAST_AGREEMENT", 1.01)
     monkeypatch.setattr(variants, "WAYS", (Way(0), Way(3)))
     before = Bundle.open(finished / "fold-0" / BUNDLE)
-    bundle, refused = _add(finished, material, tmp_path, ("int8",))
+    bundle, refused = _add(finished, material, tmp_path, precisions=("int8",))
     assert "none of 2 ways of quantising passes; the first: the top finding of" in refused["int8"]
     assert bundle.manifest == before.manifest
     assert bundle.files == before.files
@@ -89,7 +93,7 @@ def test_bf16_is_measured_or_says_where_it_can_be(
     finished: Path, material: Material, tmp_path: Path, loose: pytest.MonkeyPatch
 ) -> None:
     with loose.context():
-        bundle, refused = _add(finished, material, tmp_path, ("bf16",))
+        bundle, refused = _add(finished, material, tmp_path, precisions=("bf16",))
     if refused:
         assert refused["bf16"].startswith("bf16: openvino")
         return
