@@ -9,7 +9,7 @@ from endolink.model.manifest import Evaluation, Figure, OperatingPoint, Source, 
 if TYPE_CHECKING:
     from endolink.training.export import Papers
 
-_PER_FINDING = ("sensitivity", "specificity", "auroc", "ece")
+PER_FINDING = ("sensitivity", "specificity", "auroc", "ece")
 
 _CARD = """\
 # {name} {version}
@@ -136,9 +136,9 @@ def evaluation_table(evaluation: Evaluation) -> str:
     lines += _head(["", *(figure.name for figure in overall)])
     lines.append("| top finding | " + " | ".join(map(_value, overall)) + " |")
     if codes:
-        lines += ["", *_head(["finding", *_PER_FINDING])]
+        lines += ["", *_head(["finding", *PER_FINDING])]
     for code in codes:
-        cells = [_value(table.get((code, name))) for name in _PER_FINDING]
+        cells = [_value(table.get((code, name))) for name in PER_FINDING]
         lines.append(f"| `{code}` | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

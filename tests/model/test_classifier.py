@@ -2,6 +2,7 @@ import dataclasses
 import io
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 from endolink.model.classifier import Classifier
 from endolink.model.errors import BundleInvalid, FrameTooLarge
 from endolink.model.frame import Frame, Limits, decode
+from endolink.model.preprocess import FINER
 from endolink.sample_data import frames, truth
 
 
@@ -133,7 +135,7 @@ def test_limits_hold(sample: bytes) -> None:
 
 def test_a_decoded_frame_is_as_good_as_its_bytes(classifier: Classifier, sample: bytes) -> None:
     side = classifier.bundle.manifest.preprocess.size
-    frame = decode(sample, min_side=side)
+    frame = decode(sample, min_side=ceil(side * FINER))
     assert classifier.score([frame])[0].findings == classifier.score([sample])[0].findings
 
 
@@ -171,7 +173,9 @@ def test_the_bundled_model_knows_the_frames_it_was_made_for(
     for path in paths:
         (verdict,) = classifier.score([path.read_bytes()])
         right += verdict.top.code == codes.get(path.parent.name, path.parent.name)
-    assert right / len(paths) >= 0.95
+    # As its card says of frames that it never saw: no worse than the interval's lower end.
+    told = {figure.name: figure for figure in classifier.bundle.manifest.evaluation[0].figures}
+    assert right / len(paths) >= told["accuracy"].low
 
 
 def test_a_frame_from_memory_needs_no_bytes(classifier: Classifier) -> None:
