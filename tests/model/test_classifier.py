@@ -175,7 +175,9 @@ def test_the_bundled_model_knows_the_frames_it_was_made_for(
         right += verdict.top.code == codes.get(path.parent.name, path.parent.name)
     # As its card says of frames that it never saw: no worse than the interval's lower end.
     told = {figure.name: figure for figure in classifier.bundle.manifest.evaluation[0].figures}
-    assert right / len(paths) >= told["accuracy"].low
+    low = told["accuracy"].low
+    assert low is not None
+    assert right / len(paths) >= low
 
 
 def test_a_frame_from_memory_needs_no_bytes(classifier: Classifier) -> None:
