@@ -2,8 +2,8 @@
 
 from bisect import insort
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass
+from threading import Lock
 from typing import Final, Protocol
 
 from endolink.serving.wire import Dropped, ServerMessage, StreamFrame
@@ -43,7 +43,8 @@ class Arrival:
 class Mailbox:
     """Holds frames in their order, and says of each that is not judged why.
 
-    `deadline_s` is the age at which a frame is late.
+    `deadline_s` is the age at which a frame is late. Frames are put in from the event loop and
+    taken from a worker, when the session's turn comes: until then a fresher one may still arrive.
     """
 
     def __init__(self, deadline_s: float) -> None:
@@ -53,27 +54,27 @@ class Mailbox:
         self._waiting: list[Arrival] = []
         self._seen: set[int] = set()
         self._order: deque[int] = deque()
+        self._lock = Lock()
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def put(self, item: Arrival, now_s: float) -> Iterator[tuple[Arrival, Dropped]]:
+    def put(self, item: Arrival, now_s: float) -> list[tuple[Arrival, Dropped]]:
         """Take a frame in; give those, itself among them, that are dropped for it."""
-        if item.sequence in self._seen:
-            yield item, Dropped(item.sequence, "repeated")
-            return
-        self._remember(item.sequence)
-        if now_s - item.captured_s > self.deadline_s:
-            yield item, self._late(item, now_s)
-            return
-        if self._taken is not None and item.sequence < self._taken:
-            yield item, Dropped(item.sequence, "superseded")
-            return
-        self.newest = item.sequence if self.newest is None else max(self.newest, item.sequence)
-        insort(self._waiting, item, key=lambda arrival: arrival.sequence)
-        if len(self._waiting) > MOST:
+        with self._lock:
+            if item.sequence in self._seen:
+                return [(item, Dropped(item.sequence, "repeated"))]
+            self._remember(item.sequence)
+            if now_s - item.captured_s > self.deadline_s:
+                return [(item, self._late(item, now_s))]
+            if self._taken is not None and item.sequence < self._taken:
+                return [(item, Dropped(item.sequence, "superseded"))]
+            self.newest = item.sequence if self.newest is None else max(self.newest, item.sequence)
+            insort(self._waiting, item, key=lambda arrival: arrival.sequence)
+            if len(self._waiting) <= MOST:
+                return []
             oldest = self._waiting.pop(0)
-            yield oldest, Dropped(oldest.sequence, "superseded")
+            return [(oldest, Dropped(oldest.sequence, "superseded"))]
 
     def take(
         self, now_s: float, judging_s: float
@@ -84,15 +85,16 @@ class Mailbox:
         """
         dropped = []
         keep = 1 + int(PATIENCE_S / max(judging_s, 1e-6))
-        while self._waiting:
-            item = self._waiting.pop(0)
-            if now_s - item.captured_s > self.deadline_s:
-                dropped.append((item, self._late(item, now_s)))
-            elif len(self._waiting) >= keep:
-                dropped.append((item, Dropped(item.sequence, "superseded")))
-            else:
-                self._taken = item.sequence
-                return item, dropped
+        with self._lock:
+            while self._waiting:
+                item = self._waiting.pop(0)
+                if now_s - item.captured_s > self.deadline_s:
+                    dropped.append((item, self._late(item, now_s)))
+                elif len(self._waiting) >= keep:
+                    dropped.append((item, Dropped(item.sequence, "superseded")))
+                else:
+                    self._taken = item.sequence
+                    return item, dropped
         return None, dropped
 
     def _remember(self, sequence: int) -> None:

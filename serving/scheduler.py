@@ -66,6 +66,16 @@ class Turn:
         self.waited_ms = 0.0
         self.abandoned = False
 
+    def choose(self, arrived: float, deadline: float) -> None:
+        """Take on what this turn, that was only asked for, is now used for; on the worker.
+
+        It `arrived` after the turn was asked for or before; both are instants of
+        `time.perf_counter`.
+        """
+        self.admitted = arrived
+        self.deadline = deadline
+        self.waited_ms = (perf_counter() - arrived) * 1000
+
     def check(self, step: str) -> None:
         """Go on to `step` only where somebody waits for it, and not too late.
 

@@ -3,13 +3,13 @@
 A session outlives its connections. A client that was cut off resumes it within a grace time, and
 one whose connection stalls gives it a second; each frame is answered where it came in. One frame of
 a session is judged at a time, so that verdicts come in the order of capture, which the temporal
-rule needs, and no session takes more than its turn.
+rule needs, and no session takes more than its turn. What waits for a turn is the session: which of
+its frames is judged is chosen when the turn comes, so that none grows old in a queue.
 """
 
 import asyncio
 import logging
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
@@ -26,14 +26,14 @@ from endolink.model.errors import (
 )
 from endolink.model.verdict import Verdict
 from endolink.serving.alerting import Alerting
+from endolink.serving.choice import Choice
 from endolink.serving.clock import ClientClock
 from endolink.serving.condition import Gauge
 from endolink.serving.link import LinkAdvisor, Range
 from endolink.serving.mailbox import Arrival, Connection, Mailbox
 from endolink.serving.models import Models
 from endolink.serving.pings import FIRST_PING_S, Pings
-from endolink.serving.road import walk
-from endolink.serving.scheduler import Scheduler, Turn
+from endolink.serving.scheduler import Scheduler
 from endolink.serving.stream_metrics import StreamCounts
 from endolink.serving.wire import (
     Advice,
@@ -226,58 +226,49 @@ class Session:
         while True:
             await self._arrived.wait()
             self._arrived.clear()
-            while True:
-                item, dropped = self._mailbox.take(perf_counter(), self._judging_s)
-                self._report(dropped)
-                if item is None:
-                    break
+            while len(self._mailbox):
                 self._follow_models()
                 self._judging = True
-                await self._judge_one(item)
+                await self._judge_one()
                 self._judging = False
 
-    async def _judge_one(self, item: Arrival) -> None:
-        trace = self._traces.frame(item.arrived_s) if self._traces else None
-        began = perf_counter()
-        sequence = item.sequence
-        captured_at = datetime.now(UTC) - timedelta(seconds=began - item.captured_s)
-        classifier, frame = self._classifier, item.frame
-
-        def work(turn: Turn) -> Verdict:
-            return walk(
-                turn,
-                classifier,
-                frame.image,
-                captured_at=captured_at,
-                sequence=sequence,
-                explain="box" if frame.box else "none",
-            )
-
+    async def _judge_one(self) -> None:
+        """Wait for a turn, and judge the frame that is the one to judge when it comes."""
+        asked = perf_counter()
+        choice = Choice(self._mailbox, self._classifier, self._judging_s, self._traces)
         try:
-            verdict = await self._scheduler.run(
-                trace.follow(work) if trace else work,
-                client=self.name,
-                deadline=item.captured_s + self._mailbox.deadline_s,
-            )
-        except FrameError as error:
-            self._unreadable(item.connection, sequence, error)
-        except DeadlineExceeded as error:
-            self._report([(item, Dropped(sequence, "late", error.code, error.detail))])
-        except (Overloaded, ShuttingDown) as error:
-            self._report([(item, Dropped(sequence, "refused", error.code, error.detail))])
+            verdict = await self._scheduler.run(choice.judge, client=self.name)
         except Exception as error:  # noqa: BLE001 - one frame must not end the stream
-            # Its text may quote the frame; its kind may not.
-            logger.error("failed stream frame error=%s", type(error).__name__)
-            self._gauge.failed(perf_counter())
-            detail = "This is a fault of the service, not of the frame."
-            self._drop(item.connection, Dropped(sequence, "refused", "internal", detail))
+            # At the door no frame was chosen yet: the one that would have been is refused.
+            item = choice.item or choice.take()
+            self._report(choice.dropped)
+            if item is not None:
+                self._failed(item, error)
         else:
-            now = perf_counter()
-            self._judging_s += _NEWEST * (now - began - self._judging_s)
-            self._announce(item, verdict, now)
+            self._report(choice.dropped)
+            if choice.item is not None and verdict is not None:
+                now = perf_counter()
+                self._judging_s += _NEWEST * (now - asked - self._judging_s)
+                self._announce(choice.item, verdict, now)
         finally:
-            if trace:
-                trace.end({"endolink.model.name": classifier.identity.name})
+            choice.end()
+
+    def _failed(self, item: Arrival, error: Exception) -> None:
+        """Tell of a frame that got no verdict why."""
+        sequence = item.sequence
+        match error:
+            case FrameError():
+                self._unreadable(item.connection, sequence, error)
+            case DeadlineExceeded():
+                self._report([(item, Dropped(sequence, "late", error.code, error.detail))])
+            case Overloaded() | ShuttingDown():
+                self._report([(item, Dropped(sequence, "refused", error.code, error.detail))])
+            case _:
+                # Its text may quote the frame; its kind may not.
+                logger.error("failed stream frame error=%s", type(error).__name__)
+                self._gauge.failed(perf_counter())
+                detail = "This is a fault of the service, not of the frame."
+                self._drop(item.connection, Dropped(sequence, "refused", "internal", detail))
 
     def _announce(self, item: Arrival, verdict: Verdict, now: float) -> None:
         connection = self._to(item.connection)

@@ -5,7 +5,7 @@ from endolink.serving.mailbox import MOST, PATIENCE_S, Arrival, Mailbox
 from endolink.serving.wire import ServerMessage, StreamFrame
 
 
-class _Nowhere:
+class Nowhere:
     is_open = True
 
     def send(self, message: ServerMessage) -> None: ...
@@ -14,7 +14,7 @@ class _Nowhere:
 
 
 def arrival(sequence: int, captured_s: float = 0.0) -> Arrival:
-    return Arrival(sequence, StreamFrame(sequence, 0, b""), captured_s, captured_s, _Nowhere())
+    return Arrival(sequence, StreamFrame(sequence, 0, b""), captured_s, captured_s, Nowhere())
 
 
 def put(mailbox: Mailbox, *sequences: int) -> list[tuple[int, str]]:

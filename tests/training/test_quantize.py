@@ -11,7 +11,9 @@ from endolink.training.quantize import Way, quantise
 from endolink.training.run import BUNDLE, Material
 
 
-@pytest.mark.parametrize("way", [Way(0), Way(3), Way(3, per_channel=False)], ids=str)
+@pytest.mark.parametrize(
+    "way", [Way(0), Way(3, method="MovingAverage"), Way(3, per_channel=False)], ids=str
+)
 def test_a_quantised_graph_is_small_and_near(
     finished: Path, material: Material, way: Way, capfd: pytest.CaptureFixture[str]
 ) -> None:
