@@ -17,7 +17,7 @@ export const en = {
   "reason.ended": "End of the recording",
   "reason.waiting": "No frames are coming",
   "reason.dark": "Too dark to judge",
-  "reason.blurred": "Blurred",
+  "reason.blurred": "Too blurred to judge",
   "reason.out-of-body": "Outside the body",
   "reason.held": "By you",
   "reason.old": "Verdicts come late",

@@ -9,7 +9,7 @@ from io import BytesIO, StringIO
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 from playwright.sync_api import Browser, Page, expect
 
 from endolink import sample_data
@@ -63,6 +63,30 @@ def test_the_bundled_model_points_at_the_samples_polyp(browser: Browser, running
         viewer.open(sample=True)
         viewer.polyp()
         expect(viewer.page.locator(".call").get_by_role("alert")).to_have_text("Polyp")
+
+
+@pytest.mark.parametrize(
+    ("frame", "reason"),
+    [
+        ("dark", "Too dark to judge"),
+        ("soft", "Too blurred to judge"),
+        ("out-of-body", "Outside the body"),
+    ],
+)
+def test_a_pause_says_why(
+    browser: Browser, running: Running, tmp_path: Path, frame: str, reason: str
+) -> None:
+    frames = {path.stem: path for path in sample_data.frames()}
+    soft = tmp_path / "soft.png"
+    with Image.open(frames["clean-wall"]) as clean:
+        clean.convert("RGB").filter(ImageFilter.GaussianBlur(clean.width / 40)).save(soft)
+    clip = film(tmp_path / "clip.webm", [(frames.get(frame, soft), 6.0)])
+    with fresh(browser, running.url) as viewer:
+        viewer.open()
+        viewer.state("ready")
+        viewer.page.evaluate(drop([clip]))
+        viewer.state("paused")
+        expect(viewer.page.locator(".lamp-reason")).to_have_text(reason)
 
 
 def _follow_an_alert(browser: Browser, url: str, frames: list[Path], folder: Path) -> None:
