@@ -6,6 +6,7 @@ A warning, never a veto: the frames of a new hospital look unfamiliar too.
 import io
 import zipfile
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,11 @@ class Familiarity:
     residual_variance: float
     distances: NDArray[np.float32]
     normalised: bool = False
+
+    @cached_property
+    def _directions(self) -> NDArray[np.float64]:
+        """Turn `components` once into what every distance multiplies with, [D, k]."""
+        return np.asarray(self.components, np.float64).T
 
     @classmethod
     def fit(
@@ -64,7 +70,7 @@ class Familiarity:
         """Measure how strange each embedding of [N, D] is: [N], 0 or more, without a unit."""
         rows = _normalised(embedding) if self.normalised else np.asarray(embedding, np.float64)
         centred = rows - self.mean
-        inside = centred @ self.components.T
+        inside = centred @ self._directions
         mahalanobis = np.sum(inside**2 / self.variances, axis=1)
         outside = np.maximum(np.sum(centred**2, axis=1) - np.sum(inside**2, axis=1), 0.0)
         return np.asarray(np.sqrt(mahalanobis + outside / self.residual_variance), np.float64)

@@ -4,6 +4,7 @@ import hashlib
 import io
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -46,6 +47,11 @@ class Frame:
     def scale(self) -> float:
         """Original pixels for each decoded pixel; 1.0 where nothing was reduced."""
         return self.width / int(self.pixels.shape[1])
+
+    @cached_property
+    def image(self) -> Image.Image:
+        """`pixels` as Pillow's RGB picture, made once for all who read it: not to be changed."""
+        return Image.fromarray(self.pixels)
 
 
 @dataclass(frozen=True)

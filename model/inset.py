@@ -178,14 +178,15 @@ def _lines(steps: Mask, shortest: int) -> NDArray[np.int64]:
     total = np.zeros((len(steps) + 1, steps.shape[1]), np.uint8)
     np.cumsum(steps.view(np.uint8), axis=0, dtype=np.uint8, out=total[1:])
     run = total[shortest:] - total[:-shortest]
-    solid = np.count_nonzero(run >= 0.9 * shortest, axis=0)
+    solid = np.add.reduce(run >= math.ceil(0.9 * shortest), axis=0, dtype=np.uint8)
     kept = solid > 0
     kept[1:] &= solid[1:] > solid[:-1]
     kept[:-1] &= solid[:-1] >= solid[1:]
     kept[:2] = kept[-2:] = False
     columns = np.flatnonzero(kept)
     if len(columns) > MOST_LINES:
-        columns = np.sort(columns[np.argsort(-solid[columns], kind="stable")[:MOST_LINES]])
+        fewest = np.argsort(255 - solid[columns], kind="stable")
+        columns = np.sort(columns[fewest[:MOST_LINES]])
     return np.concatenate([[-1], columns, [steps.shape[1]]])
 
 
@@ -201,10 +202,10 @@ def _support(
 
     Mute is what is blank on both sides, where no step can be told; the border is mute all along.
     """
-    last = steps.shape[1] - 1
-    step = steps[:, np.clip(lines, 0, last)]
+    step = steps.take(lines, axis=1, mode="clip")
     step[:, [0, -1]] = False
-    mute = blank[:, np.clip(lines - 2, 0, last)] & blank[:, np.clip(lines + 2, 0, last)] & ~step
+    left, right = (blank.take(lines + beside, axis=1, mode="clip") for beside in (-2, 2))
+    mute = left & right & ~step
     mute[:, [0, -1]] = True
     total = np.zeros((2, len(steps) + 1, len(lines)), np.int64)
     np.cumsum(step, axis=0, out=total[0, 1:])

@@ -71,8 +71,7 @@ def assess(frame: Frame, view: View) -> Quality:
     """Measure the part of `frame` that `view` says shows the patient."""
     x0, y0, x1, y1 = view.box
     shown = view.mask[y0:y1, x0:x1]
-    crop = frame.pixels[y0:y1, x0:x1]
-    picture = Image.fromarray(np.ascontiguousarray(crop))
+    picture = frame.image.crop(view.box)
     luminance, clipped, tissue = _light_and_colour(picture, shown)
     along = _sharpness(picture, shown)
     return Quality(luminance, clipped, sum(along) / len(along), min(along), tissue)
@@ -126,8 +125,8 @@ def _sharpness_along(
         return plane[top : top + height - 4 : 2, left : left + width - 4]
 
     inside = moved(mask, -2) & moved(mask, 2)
-    near = _distance(moved(light, 0), moved(light, 1))[inside]
-    far = _distance(moved(light, -2), moved(light, 2))[inside]
+    near = _distance(moved(light, 0), moved(light, 1)) * inside
+    far = _distance(moved(light, -2), moved(light, 2)) * inside
     total = int(far.sum(dtype=np.int64))
     # A plain field has no edges at all: nothing in it is sharp.
     return int(near.sum(dtype=np.int64)) / total if total else 0.25

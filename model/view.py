@@ -68,14 +68,15 @@ def find_view(frame: Frame, *, detail: int = FINE) -> View:
     """
     pixels = frame.pixels
     height, width = pixels.shape[:2]
-    fine, reduction = pixels, math.ceil(max(width, height) / detail)
+    fine, reduction = frame.image, math.ceil(max(width, height) / detail)
     if reduction > 1:
-        fine = np.asarray(Image.fromarray(pixels).reduce(reduction))
-    light = _light(fine)
-    ground = _open(light, 2 * max(1, round(max(fine.shape) * STROKE / 2)) + 1)
+        fine = fine.reduce(reduction)
+        pixels = np.asarray(fine)
+    light = _light(pixels)
+    ground = _open(light, 2 * max(1, round(max(fine.size) * STROKE / 2)) + 1)
     texts = find_texts(light, ground)
 
-    region = (0, 0, fine.shape[1], fine.shape[0])
+    region = (0, 0, fine.width, fine.height)
     outline, insets = _look(fine, ground, texts, region)
     if outline is not None:
         x0, y0, x1, y1 = _bounds(outline, region[2], region[3])
@@ -116,14 +117,13 @@ def _light(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _look(
-    fine: NDArray[np.uint8], ground: NDArray[np.uint8], texts: list[Box], region: Box
+    fine: Image.Image, ground: NDArray[np.uint8], texts: list[Box], region: Box
 ) -> tuple[NDArray[np.float64] | None, list[Box]]:
     """Find the view's outline (N×2 corners x, y) and the insets in `region`, both in `fine`."""
     left, top, right, bottom = region
-    window = np.s_[top:bottom, left:right]
     reduction = math.ceil(max(right - left, bottom - top) / COARSE)
-    colours = np.asarray(Image.fromarray(fine[window]).reduce(reduction))
-    dim = np.asarray(Image.fromarray(ground[window]).reduce(reduction))
+    colours = np.asarray(fine.reduce(reduction, box=region))
+    dim = np.asarray(Image.fromarray(ground[top:bottom, left:right]).reduce(reduction))
     sample = dim[::3, ::3].ravel()
     black = int(np.partition(sample, len(sample) // 50)[len(sample) // 50])
     lit = dim >= min(black, BLACK_AT_MOST) + LIT_ABOVE_BLACK
