@@ -131,9 +131,10 @@ def normalise(canvas: NDArray[np.uint8], preprocess: Preprocess) -> NDArray[np.f
     shift = (np.asarray(preprocess.mean) / np.asarray(preprocess.std)).astype(np.float32)
     tensor = np.empty((3, *canvas.shape[:2]), np.float32)
     # A plane at a time: a sixth of the time that the whole transposed square takes.
-    for channel, plane in enumerate(tensor):
+    for channel in range(3):
+        plane = tensor[channel]
         np.multiply(canvas[:, :, channel], scale[channel], out=plane, dtype=np.float32)
-        plane -= shift[channel]
+        np.subtract(plane, shift[channel], out=plane)
     return tensor
 
 

@@ -125,7 +125,7 @@ def test_the_bundled_card_tells_the_figures_and_thresholds_of_its_manifest(
 ) -> None:
     manifest: Manifest = bundled.manifest
     card = bundled.files[manifest.card.file].decode()
-    # The table of thresholds is the first variant's; another precision's stand below, with its gate.
+    # The table is the first variant's; another precision's thresholds stand below, with its gate.
     for point in manifest.variants[0].operating_points:
         thresholds, *_ = _row(card, f"`{point.code}`")
         assert thresholds[:3] == [
