@@ -106,7 +106,8 @@ class Classifier:
         """Open the bundle in folder `path`, or the one that comes with EndoLink.
 
         `threads` are those that one run of the network may use; None takes all that the container's
-        quota allows. `limits` bound what is decoded.
+        quota allows. `precision` names one of the bundle's variants; `auto` takes the fastest that
+        passed its gate on the provider. `limits` bound what is decoded.
 
         Raises
         ------
@@ -116,8 +117,15 @@ class Classifier:
             The provider asked for is not here.
         """
         bundle = Bundle.open(path)
-        variant = bundle.manifest.variant(precision)
+        variant = bundle.manifest.variant("fp32" if precision == "auto" else precision)
         session = bundle.session(variant, provider=provider, threads=threads)
+        if precision == "auto":
+            # Which provider computes here is known only once full precision has been opened.
+            fastest = bundle.manifest.fastest(session.provider)
+            if fastest is not variant:
+                quicker = bundle.session(fastest, provider=provider, threads=threads)
+                quicker.fell_back |= session.fell_back
+                variant, session = fastest, quicker
         return cls(bundle, variant, session, limits)
 
     def prepare(

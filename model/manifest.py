@@ -222,6 +222,20 @@ class Manifest:
         held = ", ".join(variant.precision for variant in self.variants)
         raise BundleInvalid(f"variants: no {precision} in bundle {self.name}; it holds {held}")
 
+    def fastest(self, provider: str) -> Variant:
+        """Give the variant that passed its gate on `provider` and was measured fastest there.
+
+        That is fp32 where no other was ever gated on it.
+        """
+        speeds = [
+            (gate.speedup, variant)
+            for variant in self.variants
+            for gate in variant.gates
+            if gate.provider == provider and provider in variant.gated_on
+        ]
+        speed, quickest = max(speeds, key=lambda one: one[0], default=(1.0, None))
+        return quickest if quickest and speed > 1.0 else self.variant("fp32")
+
     def artifacts(self) -> tuple[Artifact, ...]:
         """List every file of the bundle beside the manifest itself."""
         files = {item.file: item for item in (self.card, *self.reports)}

@@ -14,7 +14,6 @@ from rich.console import Console
 
 from endolink import sample_data
 from endolink.model.errors import EndoLinkError
-from endolink.model.manifest import Precision
 from endolink.model.runtime import Provider
 from endolink.serving.access.settings import is_loopback
 from endolink.serving.app import create_app
@@ -48,8 +47,12 @@ def serve(
         Provider | None, typer.Option(help="What computes the network.", show_default="auto")
     ] = None,
     precision: Annotated[
-        Precision | None,
-        typer.Option(help="fp32, int8 or bf16, where the bundle holds it.", show_default="fp32"),
+        Literal["auto", "fp32", "int8", "bf16"] | None,
+        typer.Option(
+            help="What the network computes in, where the bundle holds it; auto: the fastest that "
+            "passed its gate here.",
+            show_default="fp32",
+        ),
     ] = None,
     threads: Annotated[
         int | None,

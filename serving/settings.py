@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
@@ -37,10 +37,10 @@ class Settings(AccessSettings, AuditSettings):
     provider: Provider = Field(
         "auto", description="What computes the network; `auto` takes the fastest that is here."
     )
-    precision: Precision = Field(
+    precision: Precision | Literal["auto"] = Field(
         "fp32",
         description="In what the network computes, if its bundle holds that and passed its gate "
-        "on the provider.",
+        "on the provider; `auto` takes the fastest that did.",
     )
     threads: int | None = Field(
         None,

@@ -139,6 +139,13 @@ def test_a_decoded_frame_is_as_good_as_its_bytes(classifier: Classifier, sample:
     assert classifier.score([frame])[0].findings == classifier.score([sample])[0].findings
 
 
+def test_the_fastest_precision_says_what_full_precision_says(sample: bytes) -> None:
+    full = Classifier.open(provider="cpu", threads=1)
+    fast = Classifier.open(provider="cpu", threads=1, precision="auto")
+    assert fast.identity.precision == "int8"
+    assert fast.score([sample])[0].top.code == full.score([sample])[0].top.code
+
+
 def test_an_unknown_precision_is_refused() -> None:
     with pytest.raises(BundleInvalid, match="no int4"):
         Classifier.open(provider="cpu", precision="int4")

@@ -1,6 +1,7 @@
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from endolink.model.bundle import Bundle
 from endolink.model.errors import BundleInvalid
 from endolink.model.manifest import Manifest
 
@@ -15,6 +17,11 @@ from endolink.model.manifest import Manifest
 @pytest.fixture(scope="module")
 def text(tiny: Path) -> bytes:
     return (tiny / "manifest.json").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def bundled() -> Manifest:
+    return Bundle.open().manifest
 
 
 def test_it_is_read_back_as_it_was_written(text: bytes) -> None:
@@ -75,6 +82,16 @@ def test_a_precision_that_is_not_held_is_named(text: bytes) -> None:
     assert manifest.variant("fp32").precision == "fp32"
     with pytest.raises(BundleInvalid, match="no int8 in bundle tiny; it holds fp32"):
         manifest.variant("int8")
+
+
+def test_the_fastest_precision_is_one_that_passed_its_gate_on_the_provider(
+    bundled: Manifest,
+) -> None:
+    int8 = bundled.variant("int8")
+    assert bundled.fastest("cpu") == int8
+    assert bundled.fastest("openvino") == bundled.variant("fp32")
+    slow = replace(int8, gates=tuple(replace(gate, speedup=0.9) for gate in int8.gates))
+    assert replace(bundled, variants=(bundled.variants[0], slow)).fastest("cpu").precision == "fp32"
 
 
 def test_a_precision_stands_once(text: bytes) -> None:
