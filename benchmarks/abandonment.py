@@ -18,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parse(__doc__, arguments, seconds=1.0)
     image = ordinary_frame()
     # A queue that takes them all: what is refused at the door would burn nothing anyway.
-    with served("--threads", "1", *options.bundle_option, ENDOLINK_QUEUE=str(POSTED)) as service:
+    with served("--threads", "1", *options.model.options, ENDOLINK_QUEUE=str(POSTED)) as service:
         connection = Connection(service.port, image)
         for _ in range(20):
             connection.ask()

@@ -9,16 +9,38 @@ from rich.table import Table
 
 
 @dataclass(frozen=True)
+class Model:
+    """Which bundle, None for the bundled one, and in what it computes."""
+
+    bundle: Path | None
+    precision: str
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The same as options of `endolink serve`."""
+        bundle = ("--bundle", str(self.bundle)) if self.bundle else ()
+        return ("--precision", self.precision, *bundle)
+
+
+@dataclass(frozen=True)
 class Options:
     """Which model, and for how long."""
 
-    bundle: Path | None
+    model: Model
     seconds: float
 
-    @property
-    def bundle_option(self) -> tuple[str, ...]:
-        """The model as an option of `endolink serve`."""
-        return ("--bundle", str(self.bundle)) if self.bundle else ()
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Let `parser` ask which model is measured."""
+    parser.add_argument(
+        "--bundle", type=Path, help="an exported model; by default the bundled one", metavar="DIR"
+    )
+    parser.add_argument("--precision", default="fp32", help="fp32, or what else the bundle holds")
+
+
+def model(given: argparse.Namespace) -> Model:
+    """Give the model that a command line of `add_model` asks for."""
+    return Model(given.bundle, given.precision)
 
 
 def parse(
@@ -26,12 +48,10 @@ def parse(
 ) -> Options:
     """Read the command line; `seconds` is for how long each load lasts, unless it says so."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument(
-        "--bundle", type=Path, help="an exported model; by default the bundled one", metavar="DIR"
-    )
+    add_model(parser)
     parser.add_argument("--seconds", type=float, default=seconds, help="for each load")
     given = parser.parse_args(arguments)
-    return Options(given.bundle, given.seconds)
+    return Options(model(given), given.seconds)
 
 
 def table(title: str, columns: tuple[str, ...]) -> Table:

@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         f"{TIMES} × capacity, {len(image) / 1000:.0f} KB frames",
         ("", "asked/s", "judged/s", "p50 ms", "p99 ms", "p99 ratio", "refused p50, p99 ms", "MB"),
     )
-    with served("--threads", "1", *options.bundle_option) as service:
+    with served("--threads", "1", *options.model.options) as service:
         clients = [Connection(service.port, image) for _ in range(16)]
         together(16, min(2.0, options.seconds), lambda number: clients[number].ask())
         calm = together(1, options.seconds, lambda number: clients[number].ask())

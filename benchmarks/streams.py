@@ -7,13 +7,13 @@ import argparse
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.camera import Shot, film, pictures
+from benchmarks.options import add_model, model
 from benchmarks.process import service
 
 TARGET_MS = 100.0
@@ -52,13 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.streams", description=__doc__)
     parser.add_argument("--streams", type=int, nargs="+", default=[4, 8, 12, 16])
     parser.add_argument("--seconds", type=float, default=10.0)
-    parser.add_argument("--bundle", type=Path, metavar="DIR")
+    add_model(parser)
     options = parser.parse_args(arguments)
     table = Table(title="Streams of 25 frames a second, 400 × 320; the clients share the cores")
     for column in ("streams", "p50 ms", "p95 ms", "answered", "p95 < 100 ms"):
         table.add_column(column, justify="right")
-    bundle = ["--bundle", str(options.bundle)] if options.bundle else []
-    with service(*bundle) as port:
+    with service(*model(options).options) as port:
         for streams in options.streams:
             got = asyncio.run(crowd(f"http://127.0.0.1:{port}", streams, options.seconds))
             table.add_row(

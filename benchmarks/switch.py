@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from http.client import HTTPConnection
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,8 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     image = ordinary_frame()
     with TemporaryDirectory() as temporary:
         folder = Path(temporary) / "bundle"
-        shutil.copytree(options.bundle or BUNDLED, folder)
-        with served("--threads", "1", "--bundle", str(folder)) as service:
+        shutil.copytree(options.model.bundle or BUNDLED, folder)
+        with served("--threads", "1", *replace(options.model, bundle=folder).options) as service:
             connections = [Connection(service.port, image) for _ in range(_CLIENTS)]
             together(_CLIENTS, min(1.0, options.seconds), lambda number: connections[number].ask())
             manifest = json.loads((folder / MANIFEST).read_text())

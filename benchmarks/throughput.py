@@ -20,7 +20,7 @@ CLIENTS = (1, 4, 16)
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parse(__doc__, arguments, seconds=20.0)
     image, cores = ordinary_frame(), available_cpus()
-    classifier = Classifier.open(options.bundle, threads=1)
+    classifier = Classifier.open(options.model.bundle, threads=1, precision=options.model.precision)
 
     def bare(_: int) -> int:
         (verdict,) = classifier.score([image])
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     roads: dict[str, list[np.ndarray]] = {}
     spent: dict[str, float] = {}
-    with served("--threads", "1", *options.bundle_option) as service:
+    with served("--threads", "1", *options.model.options) as service:
         connections = [Connection(service.port, image) for _ in range(max(CLIENTS))]
 
         def ask(number: int) -> int:

@@ -143,7 +143,7 @@ def main() -> None:
     program = shutil.which("chromium")
     if program is None:
         raise SystemExit("chromium is not on the PATH; on Debian: sudo apt install chromium")
-    with service(*chosen.bundle_option) as port, sync_playwright() as playwright:
+    with service(*chosen.model.options) as port, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=list(ARGUMENTS))
         seen = watch(browser, f"http://127.0.0.1:{port}/", chosen.seconds)
         version = browser.version

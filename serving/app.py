@@ -7,7 +7,6 @@ from types import ModuleType
 
 from starlette.applications import Starlette
 from starlette.middleware.cors import CORSMiddleware
-from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -36,6 +35,7 @@ from endolink.serving.http import (
 )
 from endolink.serving.http import metrics as metrics_page
 from endolink.serving.http import models as model_list
+from endolink.serving.http.compress import Compress
 from endolink.serving.http.observe import Observe
 from endolink.serving.intake import Intake
 from endolink.serving.metrics import Metrics
@@ -55,10 +55,6 @@ RESOURCES = (
     *metrics_page.RESOURCES,
     *open_inference.RESOURCES,
 )
-
-_WORTH_COMPRESSING = 8192
-# Higher levels take twice the time for a twentieth less.
-_LEVEL = 4
 
 
 def create_app(settings: Settings, models: Models) -> Starlette:
@@ -127,8 +123,6 @@ def create_app(settings: Settings, models: Models) -> Starlette:
     # Nobody's frame is sent again because of a slash.
     app.router.redirect_slashes = False
     problems.install(app)
-    # A verdict fits into a packet; of a batch of them, or this interface's description, a
-    # compressed answer is a tenth. Outermost: what is measured includes it.
     app.add_middleware(
         Guard,
         gate=gate,
@@ -143,7 +137,7 @@ def create_app(settings: Settings, models: Models) -> Starlette:
             allow_headers=["Authorization", "Content-Type"],
             expose_headers=["Server-Timing", "X-Request-Id", "Retry-After"],
         )
-    app.add_middleware(GZipMiddleware, minimum_size=_WORTH_COMPRESSING, compresslevel=_LEVEL)
+    app.add_middleware(Compress)
     app.add_middleware(Observe)
     if tracing:
         app.add_middleware(tracing.TraceRequests, traces=traces)

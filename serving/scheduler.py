@@ -20,7 +20,8 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable
-from threading import Condition, Thread
+from queue import SimpleQueue
+from threading import Lock, Thread
 from time import perf_counter
 from typing import Any, TypeVar
 
@@ -136,7 +137,10 @@ class Scheduler:
         self.workers = workers
         self.queue = queue
         self._judged = judged
-        self._changed = Condition()
+        # Not a `Condition`: what a job costs to hand over is felt by every frame, and this queue is
+        # written in C. A token says that a job was added, or that it is time to go.
+        self._changed = Lock()
+        self._tokens: SimpleQueue[None] = SimpleQueue()
         self._waiting: Waiting[_Job] = Waiting()
         self._running = 0
         self._closed = False
@@ -247,9 +251,11 @@ class Scheduler:
 
         Half, so that those who were refused together find room when they return.
         """
-        # The condition's lock is reentrant: this is asked with it held, and without.
         with self._changed:
-            return self._before(lane) * self._service_seconds / self.workers / 2
+            return self._half_of(self._before(lane))
+
+    def _half_of(self, before: int) -> float:
+        return before * self._service_seconds / self.workers / 2
 
     def _before(self, lane: Lane) -> int:
         return self._running + sum(
@@ -258,7 +264,7 @@ class Scheduler:
 
     def _overloaded(self, lane: Lane) -> Overloaded:
         before = self._before(lane)
-        wait = self.retry_after(lane)
+        wait = self._half_of(before)
         return Overloaded(
             f"{before} frames are being judged or wait, which is as many as are taken; "
             f"try again in {math.ceil(wait * 1000)} ms, with the newest frame.",
@@ -298,8 +304,8 @@ class Scheduler:
                 self._waiting.drop(greedy)
                 greedy.refuse(self._overloaded(lane))
             self._waiting.add(job)
-            self._idle.clear()
-            self._changed.notify()
+        self._idle.clear()
+        self._tokens.put(None)
         try:
             answer: Answer = await job.answer
         except asyncio.CancelledError:
@@ -335,13 +341,16 @@ class Scheduler:
             del job, tell, what
 
     def _next(self) -> _Job | None:
-        with self._changed:
-            while (job := self._waiting.take()) is None:
+        while True:
+            self._tokens.get()
+            with self._changed:
+                # None where whoever asked has gone meanwhile.
+                job = self._waiting.take()
+                if job is not None:
+                    self._running += 1
+                    return job
                 if self._closed:
                     return None
-                self._changed.wait()
-            self._running += 1
-            return job
 
     def _tell(self, tell: Callable[[Any], None], what: Any) -> None:
         tell(what)
@@ -355,6 +364,7 @@ class Scheduler:
         await self._idle.wait()
         with self._changed:
             self._closed = True
-            self._changed.notify_all()
+        for _ in self._threads:
+            self._tokens.put(None)
         for thread in self._threads:
             thread.join()

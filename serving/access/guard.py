@@ -1,6 +1,6 @@
 """The gate as a layer of the ASGI application: every HTTP request passes here, or not at all."""
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -11,11 +11,12 @@ from endolink.serving.access.rate import Limiter
 from endolink.serving.access.rules import needed
 from endolink.serving.http import problems
 
-_SECURITY: dict[str, str] = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "X-Frame-Options": "DENY",
-}
+# As they are sent: every answer has them, and none is searched for what it already has but once.
+_SECURITY: tuple[tuple[bytes, bytes], ...] = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+)
 
 
 class Guard:
@@ -29,21 +30,21 @@ class Guard:
         self, app: ASGIApp, *, gate: Gate, limiter: Limiter | None = None, tls: bool = False
     ) -> None:
         self._app, self._gate, self._limiter = app, gate, limiter
-        self._security = dict(_SECURITY)
+        self._security = _SECURITY
         if tls:
-            self._security["Strict-Transport-Security"] = "max-age=31536000"
+            self._security += ((b"strict-transport-security", b"max-age=31536000"),)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        more = dict(self._security)
+        more = self._security
 
         async def dress(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in more.items():
-                    headers.setdefault(name, value)
+                known = {name for name, _ in message["headers"]}
+                missing = (header for header in more if header[0] not in known)
+                message["headers"] = [*message["headers"], *missing]
             await send(message)
 
         wanted = needed(scope["method"], scope["path"])
@@ -63,7 +64,10 @@ class Guard:
         if standing is None:
             await self._app(scope, receive, dress)
             return
-        more |= standing.headers
+        more += tuple(
+            (name.lower().encode("latin-1"), value.encode("latin-1"))
+            for name, value in standing.headers.items()
+        )
         try:
             await self._app(scope, receive, dress)
         finally:

@@ -1,6 +1,7 @@
 """What is seen of every answer: how long it took, for the client, the metrics and the log."""
 
 import logging
+from collections.abc import Iterable
 from time import perf_counter
 
 from starlette.datastructures import MutableHeaders
@@ -14,6 +15,7 @@ logger = logging.getLogger(__name__)
 
 # What was asked for at a path that is not served: its text is the client's own, and never a label.
 _UNKNOWN = "unknown"
+_TIMING = b"server-timing"
 
 
 class Observe:
@@ -31,16 +33,25 @@ class Observe:
         async def watch(message: Message) -> None:
             if message["type"] == "http.response.start":
                 took = perf_counter() - arrived
-                headers = MutableHeaders(scope=message)
-                stages = headers.get("server-timing")
-                total = f"total;dur={took * 1000:.1f}"
-                headers["server-timing"] = f"{stages}, {total}" if stages else total
+                message["headers"] = _timed(message["headers"], took)
                 if (deprecation := deprecation_of(scope)) is not None:
-                    headers.update(deprecation.headers)
+                    MutableHeaders(scope=message).update(deprecation.headers)
                 _count(scope, message["status"], took)
             await send(message)
 
         await self._app(scope, receive, watch)
+
+
+def _timed(headers: Iterable[tuple[bytes, bytes]], seconds: float) -> list[tuple[bytes, bytes]]:
+    """Add what it took in all to what an answer's headers say of its stages."""
+    total = b"total;dur=%.1f" % (seconds * 1000)
+    timed = list(headers)
+    for index, (name, stages) in enumerate(timed):
+        if name == _TIMING:
+            timed[index] = (name, stages + b", " + total)
+            return timed
+    timed.append((_TIMING, total))
+    return timed
 
 
 def _count(scope: Scope, status: int, seconds: float) -> None:
@@ -50,11 +61,6 @@ def _count(scope: Scope, status: int, seconds: float) -> None:
     service.metrics.answered(resource, status, seconds)
     if deprecation_of(scope) is not None:
         service.metrics.deprecated(resource)
-    log(
-        logger,
-        logging.DEBUG,
-        "answered",
-        resource=resource,
-        status=status,
-        ms=round(seconds * 1000, 1),
-    )
+    if logger.isEnabledFor(logging.DEBUG):
+        ms = round(seconds * 1000, 1)
+        log(logger, logging.DEBUG, "answered", resource=resource, status=status, ms=ms)

@@ -153,17 +153,26 @@ async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
     ClientDisconnect
         The client has gone.
     """
-    task = asyncio.ensure_future(work)
+    task = asyncio.current_task()
+    assert task is not None
+    waits, gone = True, False
+
+    def leave(_: asyncio.Future[Any]) -> None:
+        nonlocal gone
+        if waits:
+            gone = task.cancel()
+
     # After the body, the only thing left to receive is that the client has gone.
     watch = asyncio.ensure_future(request.receive())
-    watch.add_done_callback(lambda _: task.cancel())
+    watch.add_done_callback(leave)
     try:
-        return await task
+        return await work
     except asyncio.CancelledError:
-        if watch.done():
+        if gone and task.uncancel() == 0:
             raise ClientDisconnect from None
         raise
     finally:
+        waits = False
         watch.cancel()
 
 

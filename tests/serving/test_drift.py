@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import count
 
 import numpy as np
 import pytest
@@ -38,8 +39,11 @@ def with_probability(verdict: Verdict, probability: float) -> Verdict:
 def test_a_shift_is_in_the_references_deviations_and_needs_frames(verdict: Verdict) -> None:
     figure = f"probability.{verdict.findings[0].code}"
     usual = Distribution(0.2, 0.1, 0.0, 0.2, 0.4)
+    seconds = count()
     drift = Drift(
-        {figure: usual, "luminance": Distribution(0.5, 0.0, 0, 0, 0), "other": usual}, PREPROCESS
+        {figure: usual, "luminance": Distribution(0.5, 0.0, 0, 0, 0), "other": usual},
+        PREPROCESS,
+        clock=lambda: next(seconds),
     )
     grey = normalise(np.full((64, 64, 3), 90, np.uint8), PREPROCESS)
     for _ in range(199):
@@ -51,3 +55,19 @@ def test_a_shift_is_in_the_references_deviations_and_needs_frames(verdict: Verdi
     for _ in range(3000):
         drift.observe(grey, with_probability(verdict, 0.2))
     assert dict(drift.shifts())[figure] == pytest.approx(0.0, abs=0.05)
+
+
+def test_no_more_frames_are_looked_at_than_one_stream_has(verdict: Verdict) -> None:
+    figure = f"probability.{verdict.findings[0].code}"
+    now_s = 0.0
+    drift = Drift({figure: Distribution(0.2, 0.1, 0.0, 0.2, 0.4)}, PREPROCESS, clock=lambda: now_s)
+    grey = normalise(np.full((64, 64, 3), 90, np.uint8), PREPROCESS)
+    for _ in range(1000):
+        drift.observe(grey, with_probability(verdict, 0.2))
+    # The first two hundred count whenever they come, and of a burst after them one.
+    assert drift.frames == 200
+    now_s = 0.05
+    for _ in range(10):
+        drift.observe(grey, with_probability(verdict, 0.9))
+    assert drift.frames == 201
+    assert dict(drift.shifts())[figure] == pytest.approx(0.7 / 0.1 / 201, rel=0.01)
