@@ -5,12 +5,14 @@ colonoscopy/
     model.onnx         the network: `image` in; `logits`, `embedding`, `activation` out
     familiarity.npz    statistics of the embedding
     MODEL_CARD.md      what a person must know before they use it
+    model.sig          who vouches for all of it, where somebody does (model/signature.py)
 """
 
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +25,11 @@ from endolink.model.runtime import Provider, Session
 BUNDLED = Path(__file__).parent / "bundles" / "colonoscopy"
 """The one bundle that comes with every installation."""
 
-MANIFEST = "manifest.json"
+SHIPPED: Final = "sha256:260f382c921d88a1e665655086b4ae33de11f064c9381640af585219e615e61a"
+"""Its digest: whatever else has another one, wherever it lies."""
+
+MANIFEST: Final = "manifest.json"
+SIGNATURE: Final = "model.sig"
 _MAX_MANIFEST_BYTES = 4 << 20
 _MAX_ARTIFACT_BYTES = 1 << 30
 _SELF_TEST_CELLS = 8
@@ -34,13 +40,27 @@ class Bundle:
     """A verified bundle: its files' bytes are those that its manifest describes.
 
     `digest` is `sha256:` and the manifest's own hash; since the manifest holds the hashes of all
-    the other files, it names the whole.
+    the other files, it names the whole. `signature` is what lies beside them, unread.
     """
 
     path: Path
     manifest: Manifest
     digest: str
     files: Mapping[str, bytes]
+    signature: bytes | None = None
+
+    @property
+    def shipped(self) -> bool:
+        """Whether this is the one that comes with EndoLink, to the last bit."""
+        return self.digest == SHIPPED
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """The SHA-256, in hex, of the bytes of every file that was read, by its name."""
+        return {
+            **{item.file: item.sha256 for item in self.manifest.artifacts()},
+            MANIFEST: self.digest.removeprefix("sha256:"),
+        }
 
     @classmethod
     def open(cls, path: Path | None = None) -> "Bundle":
@@ -65,7 +85,7 @@ class Bundle:
         manifest = Manifest.from_json(data)
         files = {item.file: _verified(folder, item) for item in manifest.artifacts()}
         digest = "sha256:" + hashlib.sha256(data).hexdigest()
-        return cls(folder, manifest, digest, files)
+        return cls(folder, manifest, digest, files, _read(folder / SIGNATURE, _MAX_MANIFEST_BYTES))
 
     def session(
         self, variant: Variant, *, provider: Provider = "auto", threads: int | None = None
@@ -123,7 +143,8 @@ def describe(file: str, data: bytes) -> Artifact:
 def write(folder: Path, manifest: Manifest, files: Mapping[str, bytes]) -> Bundle:
     """Write a bundle into `folder`, made if it is not there, and open it again.
 
-    The manifest goes last, so that an interrupted write is refused and never half believed.
+    The manifest goes last, so that an interrupted write is refused and never half believed. A
+    signature that is there is removed: it was of what was there before.
 
     Raises
     ------
@@ -131,6 +152,7 @@ def write(folder: Path, manifest: Manifest, files: Mapping[str, bytes]) -> Bundl
         `files` are not those that `manifest` describes.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / SIGNATURE).unlink(missing_ok=True)
     for name, data in files.items():
         (folder / name).write_bytes(data)
     (folder / MANIFEST).write_bytes(manifest.to_json())

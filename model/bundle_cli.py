@@ -1,4 +1,4 @@
-"""`endolink bundle`: look at an exported model, and check that it is what it says."""
+"""`endolink bundle`: look at an exported model, sign it, and check that it is what it says."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,9 +10,12 @@ from rich.table import Table
 from endolink.model.bundle import Bundle
 from endolink.model.manifest import Evaluation, Gate, Manifest, Variant
 from endolink.model.runtime import Provider
+from endolink.model.signature import check, sign
+from endolink.model.signer import Signers, SigningKey, public_path, read_chain, short
 
 bundle = typer.Typer(
-    help="Look at an exported model, or verify it before it is served.", no_args_is_help=True
+    help="Look at an exported model, sign it, or verify it before it is served.",
+    no_args_is_help=True,
 )
 
 _Folder = Annotated[
@@ -27,12 +30,27 @@ def verify(
     provider: Annotated[
         Provider, typer.Option(help="Run the self-test on this execution provider.")
     ] = "auto",
+    signer: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="Ask for a signature by this key (FILE.pub), or by a certificate that this "
+            "authority's stands behind; again for more.",
+        ),
+    ] = None,
 ) -> None:
     """Check a bundle: its schema, the hash of every file, and the network's own numbers.
 
-    Exit status 0 means that it will be served; 1 that it is refused, and the message says why.
+    With --signer also who vouches for it. Exit status 0 means that it will be served; 1 that it is
+    refused, and the message says why. Nothing asks the network.
+
+    For example:
+
+        endolink bundle verify my-bundle --signer release.key.pub
     """
     opened = Bundle.open(path)
+    if signer:
+        typer.echo(f"{check(opened, Signers.read(signer))} vouches for it")
     for variant in opened.manifest.variants:
         opened.familiarity(variant)
         if variant.precision != "fp32" and provider not in {"auto", *variant.gated_on}:
@@ -43,6 +61,58 @@ def verify(
         typer.echo(f"{variant.precision} on {session.provider}: self-test passed")
     name = f"{opened.manifest.name} {opened.manifest.version}"
     typer.echo(f"{name}: {len(opened.files)} files match the manifest\n{opened.digest}")
+
+
+@bundle.command("key")
+def make_key(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="Where the private key goes.")],
+    *,
+    passphrase: Annotated[
+        bool, typer.Option("--passphrase", help="Ask for one, without which it signs nothing.")
+    ] = False,
+) -> None:
+    """Make the key that signs bundles, and FILE.pub, which checks them.
+
+    FILE stays with whoever releases models, best on a machine without a network. FILE.pub goes to
+    every service (`endolink serve --signer FILE.pub`).
+    """
+    secret = None
+    if passphrase:
+        secret = typer.prompt("Passphrase", hide_input=True, confirmation_prompt=True, err=True)
+    made = SigningKey.create(path, secret)
+    typer.echo(f"Key {short(made.public.id)}: {path} signs, {public_path(path)} verifies.")
+
+
+@bundle.command("sign")
+def sign_bundle(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="The bundle's folder.")],
+    *,
+    key: Annotated[Path, typer.Option(metavar="FILE", help="The key that signs, in PEM.")],
+    certificate: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Its certificate in PEM, and those between it and the authority's, if any.",
+        ),
+    ] = None,
+) -> None:
+    """Vouch for a bundle: sign all its files, and write model.sig beside them.
+
+    The signature is in the OpenSSF model-signing format; `model_signing verify key` takes it, too.
+    The bundle is opened first: what is damaged is not signed.
+
+    For example:
+
+        endolink bundle key release.key
+
+        endolink bundle sign my-bundle --key release.key
+    """
+    opened = Bundle.open(path)
+    read = SigningKey.read(key, lambda: str(typer.prompt("Passphrase", hide_input=True, err=True)))
+    chain = () if certificate is None else read_chain(certificate, read.public)
+    written = sign(opened, read, chain)
+    name = f"{opened.manifest.name} {opened.manifest.version}"
+    typer.echo(f"{written}: key {short(read.public.id)} vouches for {name}\n{opened.digest}")
 
 
 @bundle.command()

@@ -27,6 +27,8 @@ from endolink.model.manifest import Variant
 from endolink.model.preprocess import Placement, place, read, to_tensor
 from endolink.model.quality import Quality, assess
 from endolink.model.runtime import Provider, Session
+from endolink.model.signature import check
+from endolink.model.signer import Signers
 from endolink.model.verdict import (
     Box,
     ExplainedVerdict,
@@ -102,21 +104,46 @@ class Classifier:
         threads: int | None = None,
         precision: str = "fp32",
         limits: Limits | None = None,
+        signers: Signers | None = None,
     ) -> "Classifier":
         """Open the bundle in folder `path`, or the one that comes with EndoLink.
 
         `threads` are those that one run of the network may use; None takes all that the container's
         quota allows. `precision` names one of the bundle's variants; `auto` takes the fastest that
-        passed its gate on the provider. `limits` bound what is decoded.
+        passed its gate on the provider. `limits` bound what is decoded. With `signers` nothing is
+        loaded unless one of them has signed it, or it is the bundle that comes with EndoLink.
 
         Raises
         ------
         BundleError
-            One of its kinds: missing, invalid, tampered with, or its self-test failed.
+            One of its kinds: missing, invalid, tampered with, untrusted, or its self-test failed.
         ProviderUnavailable
             The provider asked for is not here.
         """
         bundle = Bundle.open(path)
+        if signers is not None:
+            check(bundle, signers)
+        return cls.of(
+            bundle, provider=provider, threads=threads, precision=precision, limits=limits
+        )
+
+    @classmethod
+    def of(
+        cls,
+        bundle: Bundle,
+        *,
+        provider: Provider = "auto",
+        threads: int | None = None,
+        precision: str = "fp32",
+        limits: Limits | None = None,
+    ) -> "Classifier":
+        """Load the network of a bundle that was read: from the bytes that were, and no others.
+
+        Raises
+        ------
+        BundleInvalid, BundleSelfTestFailed, ProviderUnavailable
+            As `open` does.
+        """
         variant = bundle.manifest.variant("fp32" if precision == "auto" else precision)
         session = bundle.session(variant, provider=provider, threads=threads)
         if precision == "auto":

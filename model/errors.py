@@ -49,7 +49,12 @@
     │   ├── BundleMissing           bundle-missing
     │   ├── BundleInvalid           bundle-invalid            the manifest breaks the schema
     │   ├── BundleTampered          bundle-tampered           a file fails its hash
-    │   └── BundleSelfTestFailed    bundle-self-test-failed   right bytes, wrong numbers
+    │   ├── BundleSelfTestFailed    bundle-self-test-failed   right bytes, wrong numbers
+    │   └── BundleUntrusted         bundle-untrusted          nobody who is trusted vouches for it
+    │       ├── BundleUnsigned          bundle-unsigned
+    │       ├── BundleSignerUnknown     bundle-signer-unknown
+    │       └── BundleSignatureInvalid  bundle-signature-invalid  damaged, or of other files
+    ├── SigningKeyUnusable          signing-key-unusable      a key or certificate of bundles
     ├── ProviderUnavailable         provider-unavailable      the execution provider asked for
     │   └── ProviderAbsent          provider-absent           not installed, or not for this machine
     ├── DataError                   a data set or a split
@@ -363,6 +368,33 @@ class BundleTampered(BundleError):
 class BundleSelfTestFailed(BundleError):
     code = "bundle-self-test-failed"
     title = "The bundle's network does not give the numbers it was exported with"
+
+
+class BundleUntrusted(BundleError):
+    """The bundle may be sound, and nobody who is trusted says so."""
+
+    code = "bundle-untrusted"
+    title = "Nobody who is trusted vouches for the bundle"
+
+
+class BundleUnsigned(BundleUntrusted):
+    code = "bundle-unsigned"
+    title = "The bundle is not signed"
+
+
+class BundleSignerUnknown(BundleUntrusted):
+    code = "bundle-signer-unknown"
+    title = "The bundle is signed by nobody who is trusted here"
+
+
+class BundleSignatureInvalid(BundleUntrusted):
+    code = "bundle-signature-invalid"
+    title = "The bundle's signature does not hold"
+
+
+class SigningKeyUnusable(EndoLinkError):
+    code = "signing-key-unusable"
+    title = "A key or certificate that signs bundles cannot be used"
 
 
 class ProviderUnavailable(EndoLinkError):

@@ -21,6 +21,7 @@ from endolink.serving.logs import Format
 from endolink.serving.models import Models
 from endolink.serving.server import log_to_stderr, make_server
 from endolink.serving.settings import Settings
+from endolink.serving.signatures import Policy
 
 # A rendered frame with a polyp in plain view.
 _SAMPLE = "polyp-sessile"
@@ -57,6 +58,22 @@ def serve(
     threads: Annotated[
         int | None,
         typer.Option(help="Threads of one network run.", show_default="the container's CPU quota"),
+    ] = None,
+    signer: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="Who is trusted to sign bundles: a public key of `endolink bundle key`, or an "
+            "authority's certificate, in PEM; give it again for more.",
+        ),
+    ] = None,
+    signatures: Annotated[
+        Policy | None,
+        typer.Option(
+            help="What happens to a bundle that nobody trusted has signed: `require` refuses it, "
+            "`warn` logs it, `off` does not look. The bundled model needs no signature.",
+            show_default="warn; beyond this machine require, and nothing else",
+        ),
     ] = None,
     keys: Annotated[
         Path | None,
@@ -100,7 +117,8 @@ def serve(
     and takes over without a frame lost.
 
     Whatever is not given here is read from the environment: ENDOLINK_HOST, ENDOLINK_PORT,
-    ENDOLINK_BUNDLES (separated as in PATH), ENDOLINK_PROVIDER, ENDOLINK_PRECISION,
+    ENDOLINK_BUNDLES and ENDOLINK_SIGNERS (separated as in PATH), ENDOLINK_SIGNATURES,
+    ENDOLINK_PROVIDER, ENDOLINK_PRECISION,
     ENDOLINK_THREADS, ENDOLINK_WORKERS, ENDOLINK_MAX_BYTES, ENDOLINK_MAX_PIXELS, ENDOLINK_MIN_SIDE,
     ENDOLINK_QUEUE, ENDOLINK_CONNECTIONS, ENDOLINK_STREAMS, ENDOLINK_UPLOADS, ENDOLINK_UPLOAD_BYTES,
     ENDOLINK_UPLOAD_SECONDS, ENDOLINK_BATCH_FRAMES, ENDOLINK_BATCH_BYTES, ENDOLINK_SHUTDOWN_GRACE,
@@ -119,6 +137,8 @@ def serve(
         "provider": provider,
         "precision": precision,
         "threads": threads,
+        "signers": tuple(signer) if signer else None,
+        "signatures": signatures,
         "keys": keys,
         "audit": audit,
         "audit_key": audit_key,

@@ -10,6 +10,7 @@ from endolink.model.classifier import Classifier
 from endolink.model.errors import BundleInvalid, EndoLinkError, ModelUnknown
 from endolink.serving.logs import log
 from endolink.serving.settings import Settings
+from endolink.serving.signatures import Doorkeeper
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ class Models:
 
         Raises
         ------
-        BundleError, ProviderUnavailable
+        BundleError, ProviderUnavailable, SigningKeyUnusable
             As `Classifier.open` does; BundleInvalid where two bundles have one name and version.
         """
         return cls(settings, _read(settings, _Table({}, {})))
@@ -90,7 +91,7 @@ class Models:
         return self._table.active.get(identity.name) == identity.version
 
     def reload(self) -> None:
-        """Read the settings' folders again, and answer with what they hold now.
+        """Read the settings' folders and signers again, and answer with what they hold now.
 
         A bundle that is new is verified, self-tested and warmed up beside those that serve; then
         all answer at once. The version that answered before stays, for whoever names it and for
@@ -98,7 +99,7 @@ class Models:
 
         Raises
         ------
-        BundleError, ProviderUnavailable
+        BundleError, ProviderUnavailable, SigningKeyUnusable
             As `open` does; BundleInvalid also where a version that is served has other contents.
         """
         with self._changing:
@@ -134,8 +135,10 @@ def _read(settings: Settings, before: _Table) -> _Table:
     """Open what the folders hold, take over from `before` what is the same."""
     served: dict[Key, Classifier] = {}
     active: dict[str, str] = {}
+    # Read again each time: who is trusted changes without a restart, too.
+    doorkeeper = Doorkeeper.of(settings.policy, settings.signers)
     for path in settings.bundles or (None,):
-        bundle = Bundle.open(path)
+        bundle = doorkeeper.admit(Bundle.open(path))
         name, version = bundle.manifest.name, bundle.manifest.version
         known = before.served.get((name, version))
         if known is not None and known.identity.digest != bundle.digest:
@@ -148,8 +151,8 @@ def _read(settings: Settings, before: _Table) -> _Table:
                 f"version: {path} is the second bundle that is {name} {version}; clients could not "
                 "tell them apart."
             )
-        served[name, version] = known or Classifier.open(
-            path,
+        served[name, version] = known or Classifier.of(
+            bundle,
             provider=settings.provider,
             threads=settings.threads,
             precision=settings.precision,

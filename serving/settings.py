@@ -12,11 +12,12 @@ from endolink.model.manifest import Precision
 from endolink.model.runtime import Provider
 from endolink.serving.access.settings import AccessSettings, is_loopback
 from endolink.serving.audit.settings import AuditSettings
+from endolink.serving.signatures import Policy, SignatureSettings
 
 _LIMITS = Limits()
 
 
-class Settings(AccessSettings, AuditSettings):
+class Settings(AccessSettings, AuditSettings, SignatureSettings):
     """The settings of a service; they do not change while it runs.
 
     Each is read from the environment as `ENDOLINK_` and its name in capitals: `ENDOLINK_PORT=9000`.
@@ -122,9 +123,25 @@ class Settings(AccessSettings, AuditSettings):
         return self
 
     @model_validator(mode="after")
+    def _bundles_are_vouched_for(self) -> Self:
+        if self.signatures in {"warn", "off"} and not is_loopback(self.host):
+            raise ValueError(
+                f"{self.host} can be reached from the network, where signatures={self.signatures} "
+                "would answer with bundles that nobody vouches for; sign them (`endolink bundle "
+                "sign`), name who signs (ENDOLINK_SIGNERS or --signer) and leave signatures at "
+                "require, or listen on 127.0.0.1"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _limits_hold(self) -> Self:
         _ = self.limits
         return self
+
+    @property
+    def policy(self) -> Policy:
+        """What happens to bundles that nobody vouches for."""
+        return self.signatures or ("warn" if is_loopback(self.host) else "require")
 
     @property
     def limits(self) -> Limits:

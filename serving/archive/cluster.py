@@ -19,6 +19,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from endolink.model.bundle import Bundle
 from endolink.model.classifier import Classifier, Explain
 from endolink.model.errors import ClusterFailed, EndoLinkError, ExtraMissing
 from endolink.model.runtime import Provider
@@ -116,6 +117,12 @@ class RayEngine:
             yield from pickle.loads(row["said"])  # noqa: S301 - our own workers wrote it
 
 
+_OTHER = (
+    "A worker has another model, or computes it with another provider; install the same "
+    "everywhere, or name the provider with --provider cpu."
+)
+
+
 class Worker:
     """One process of the cluster, with a model of its own."""
 
@@ -123,14 +130,15 @@ class Worker:
         self._engine = engine
         self._reading = reading
         self._known = known
-        self._classifier = Classifier.open(
-            engine.bundle, provider=engine.provider, threads=1, limits=reading.limits
+        bundle = Bundle.open(engine.bundle)
+        # Before anything of it is loaded: what was vouched for where the run began is what counts.
+        if bundle.digest != engine.identity.digest:
+            raise ClusterFailed(_OTHER)
+        self._classifier = Classifier.of(
+            bundle, provider=engine.provider, threads=1, limits=reading.limits
         )
         if self._classifier.identity != engine.identity:
-            raise ClusterFailed(
-                "A worker has another model, or computes it with another provider; install the "
-                "same everywhere, or name the provider with --provider cpu."
-            )
+            raise ClusterFailed(_OTHER)
 
     def __call__(self, batch: dict[str, Any]) -> Iterator[dict[str, list[bytes]]]:
         """Read and judge the things of one task."""

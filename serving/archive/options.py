@@ -14,6 +14,7 @@ import typer
 from endolink.model.classifier import Classifier, Explain
 from endolink.model.errors import ExtraMissing
 from endolink.model.runtime import Provider, available_cpus
+from endolink.model.signer import Signers
 from endolink.serving.archive.egress import EgressSettings
 from endolink.serving.archive.job import Job
 from endolink.serving.archive.picture import Reading
@@ -45,6 +46,14 @@ Bundle = Annotated[
     Path | None,
     typer.Option(
         metavar="DIR", help="The exported model; by default the bundled colonoscopy model."
+    ),
+]
+Signer = Annotated[
+    list[Path] | None,
+    typer.Option(
+        metavar="FILE",
+        help="Score with no bundle that this key (or authority's certificate, in PEM) does not "
+        "vouch for; again for more. The bundled model needs no signature.",
     ),
 ]
 Explains = Annotated[
@@ -107,6 +116,7 @@ class Shared:
     """How stored pictures are scored, whichever command was given."""
 
     bundle: Bundle = None
+    signer: Signer = None
     forms: Forms = None
     explain: Explains = "none"
     every: Every = None
@@ -140,7 +150,8 @@ class Shared:
     def open_classifier(self) -> Classifier:
         """Open the bundle for work on many pictures side by side."""
         # The pictures are what is done side by side, so that each network run needs one thread.
-        return Classifier.open(self.bundle, provider=self.provider, threads=1)
+        signers = Signers.read(self.signer) if self.signer else None
+        return Classifier.open(self.bundle, provider=self.provider, threads=1, signers=signers)
 
     def reading(self, classifier: Classifier) -> Reading:
         """Say how stored things are read."""

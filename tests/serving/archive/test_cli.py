@@ -7,8 +7,12 @@ from typing import Any
 
 import pytest
 
+from endolink.model.bundle import Bundle
+from endolink.model.signature import sign
+from endolink.model.signer import SigningKey
 from endolink.model.verdict import VERDICT_JSON
 from endolink.serving.models import Models
+from tests.bundles import tiny_bundle
 from tests.serving.service import picture
 
 PROGRAM = Path(sys.executable).with_name("endolink")
@@ -91,6 +95,18 @@ def test_a_bundle_that_is_refused_is_one_line_on_standard_error(tmp_path: Path) 
     assert done.stdout == b""
     assert b"bundle-missing" in done.stderr
     assert b"Traceback" not in done.stderr
+
+
+def test_a_bundle_that_nobody_vouches_for_scores_nothing(study: Path, tmp_path: Path) -> None:
+    bundle = tiny_bundle(tmp_path / "bundle")
+    key = SigningKey.create(tmp_path / "k")
+    options = "--bundle", bundle, "--signer", tmp_path / "k.pub", "--format", "jsonl"
+    done = run(study / "frame2.jpg", *options)
+    assert done.returncode == 1
+    assert b"bundle-unsigned" in done.stderr
+    assert done.stdout == b""
+    sign(Bundle.open(bundle), key)
+    assert run(study / "frame2.jpg", *options).returncode == 0
 
 
 def test_a_reader_that_has_enough_may_leave(study: Path, classifier_bundle: Path) -> None:
