@@ -1,56 +1,17 @@
 """Four times what can be judged is asked for: what is let in stays fast, the rest hears at once."""
 
 from collections.abc import Sequence
-from threading import Barrier, Lock, Thread
-from time import perf_counter, sleep
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 
+from benchmarks.flood import flood
 from benchmarks.frame import ordinary_frame
 from benchmarks.load import Connection, together
 from benchmarks.options import parse, table
 from benchmarks.process import served
 
 TIMES = 4
-# Enough to keep the rate while those that were let in wait for their answers.
-CLIENTS = 64
-# A flood is told from a burst within this time, in seconds; what came before is not counted.
-_BEGINNING_S = 1.0
-
-
-def flood(port: int, image: bytes, rate: float, seconds: float) -> NDArray[np.float64]:
-    """Send `rate` frames a second, on time whether or not those before are answered.
-
-    Gives a row for each: what it took from the sending to the answer in milliseconds, its status.
-    """
-    rows: list[tuple[float, int]] = []
-    turns, lock, ready = iter(range(int(rate * (seconds + _BEGINNING_S)))), Lock(), Barrier(CLIENTS)
-    begin = perf_counter() + 0.5
-
-    def send(connection: Connection) -> None:
-        ready.wait()
-        while True:
-            with lock:
-                turn = next(turns, None)
-            if turn is None:
-                return
-            sleep(max(0.0, begin + turn / rate - perf_counter()))
-            sent = perf_counter()
-            status = connection.ask()
-            if sent - begin > _BEGINNING_S:
-                rows.append(((perf_counter() - sent) * 1e3, status))
-
-    connections = [Connection(port, image) for _ in range(CLIENTS)]
-    threads = [Thread(target=send, args=(connection,)) for connection in connections]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for connection in connections:
-        connection.close()
-    return np.array(rows)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -73,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         memory = f"{service.memory_mb():.0f}"
         p50 = f"{np.median(calm[:, 1]):.1f}"
         shown.add_row("one client", rate, rate, p50, f"{unloaded:.1f}", "1", "", memory)
-        rows = flood(service.port, image, TIMES * capacity, options.seconds)
+        rows = flood(service.port, TIMES * capacity, options.seconds)
         judged, refused = rows[rows[:, 1] == 200, 0], rows[rows[:, 1] == 503, 0]
         middle, last = np.percentile(judged, [50, 99]) if len(judged) else (np.nan, np.nan)
         told = np.percentile(refused, [50, 99]) if len(refused) else (np.nan, np.nan)

@@ -1,6 +1,6 @@
 """What is in memory at a time: bodies from their first byte to their answer."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from endolink.model.errors import Overloaded
@@ -31,20 +31,20 @@ class Intake:
         return self._bytes
 
     @contextmanager
-    def hold(self, length: int, *, retry_after: float) -> Iterator[None]:
+    def hold(self, length: int, *, retry_after: Callable[[], float]) -> Iterator[None]:
         """Set `length` bytes aside for one body.
 
         Raises
         ------
         Overloaded
-            There is no room; it is worth trying again in `retry_after` seconds.
+            There is no room; it is worth trying again in `retry_after()` seconds.
         """
         # A body longer than all there is room for is let in alone: its own limit is elsewhere.
         if self._held >= self.bodies or (self._held and self._bytes + length > self.max_bytes):
             raise Overloaded(
                 f"{self._held} uploads of {self._bytes} bytes are under way or wait, which is as "
                 "many as are taken; try again, with the newest frame.",
-                retry_after=retry_after,
+                retry_after=retry_after(),
             )
         self._held += 1
         self._bytes += length

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from benchmarks.emulator import missing
+from benchmarks.flood import flood
 from benchmarks.frame import HEIGHT, WIDTH, ordinary_frame
-from benchmarks.overload import flood
 from benchmarks.process import served
 from tests.bundles import tiny_bundle
 
@@ -79,7 +79,7 @@ def test_a_benchmark_that_is_not_there_is_named_and_those_that_are() -> None:
 
 def test_what_is_let_in_and_refused_in_a_flood_is_timed_from_its_sending(tiny: Path) -> None:
     with served("--threads", "1", "--bundle", str(tiny)) as service:
-        rows = flood(service.port, ordinary_frame(), rate=30, seconds=0.5)
+        rows = flood(service.port, rate=30, seconds=0.5)
     # 64 connections take turns at 30 a second: their waits for the next turn are not the service's.
     assert 10 <= len(rows) <= 30
     assert set(rows[:, 1]) <= {200, 503}

@@ -7,7 +7,7 @@ from email.message import Message
 
 from python_multipart import MultipartParser
 from python_multipart.exceptions import FormParserError
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from endolink.model.errors import (
     FrameEmpty,
@@ -53,25 +53,30 @@ def promised(request: Request, max_bytes: int) -> int:
     return int(length)
 
 
-async def read(request: Request, max_bytes: int, *, seconds: float | None = None) -> bytes:
-    """Read the body of `request`, and stop as soon as it is too long for `max_bytes` of picture.
+async def read(request: Request, length: int, *, seconds: float | None = None) -> bytes:
+    """Read the body of `request`, and stop as soon as it is longer than the `length` it `promised`.
 
     Raises
     ------
     FrameTooLarge, RequestTooLarge
-        The body is longer, or says that it will be.
+        The body is longer.
     UploadTooSlow
         It has not come to its end within `seconds`.
+    ClientDisconnect
+        The client has gone.
     """
-    promised(request, max_bytes)
-    limit, form = _limit(request, max_bytes)
-    chunks, length = [], 0
+    chunks, come, more = [], 0, True
     try:
         async with asyncio.timeout(seconds):
-            async for chunk in request.stream():
-                length += len(chunk)
-                if length > limit:
-                    raise _too_long(limit, form=form)
+            while more:
+                message = await request.receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                chunk = message.get("body", b"")
+                more = message.get("more_body", False)
+                come += len(chunk)
+                if come > length:
+                    raise _too_long(length, form=_is_form(request))
                 chunks.append(chunk)
     except TimeoutError:
         raise UploadTooSlow(
@@ -81,8 +86,12 @@ async def read(request: Request, max_bytes: int, *, seconds: float | None = None
 
 
 def _limit(request: Request, max_bytes: int) -> tuple[int, bool]:
-    form = _media_type(request.headers.get("content-type", "")) == _FORM
+    form = _is_form(request)
     return (max_bytes + _FORM_ALLOWANCE if form else max_bytes), form
+
+
+def _is_form(request: Request) -> bool:
+    return _media_type(request.headers.get("content-type", "")) == _FORM
 
 
 def unpack(body: bytes, content_type: str, max_bytes: int) -> Upload:

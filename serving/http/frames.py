@@ -96,7 +96,7 @@ async def judge_frame(request: Request) -> Response:
     """
     arrived = perf_counter()
     service = service_of(request)
-    options = FrameOptions.read(request.query_params)
+    options = FrameOptions.of(request)
     classifier = service.models.get(options.model, options.version)
     max_bytes = classifier.limits.max_bytes
     lane, client = options.priority, client_of(request)
@@ -105,10 +105,9 @@ async def judge_frame(request: Request) -> Response:
     scheduler.knock(lane=lane, client=client, deadline=deadline)
     content_type = request.headers.get("content-type", "")
 
-    with service.intake.hold(
-        body.promised(request, max_bytes), retry_after=scheduler.retry_after(lane)
-    ):
-        data = await body.read(request, max_bytes, seconds=service.settings.upload_seconds)
+    length = body.promised(request, max_bytes)
+    with service.intake.hold(length, retry_after=lambda: scheduler.retry_after(lane)):
+        data = await body.read(request, length, seconds=service.settings.upload_seconds)
 
         def job(turn: Turn) -> tuple[Verdict, bytes]:
             upload = body.unpack(data, content_type, max_bytes)
@@ -157,7 +156,7 @@ async def judge_frames(request: Request) -> Response:
     arrived = perf_counter()
     service = service_of(request)
     settings, scheduler = service.settings, service.scheduler
-    options = BatchOptions.read(request.query_params)
+    options = BatchOptions.of(request)
     classifier = service.models.get(options.model, options.version)
     lane, client = options.priority, client_of(request)
     deadline = options.deadline(arrived)
@@ -203,10 +202,9 @@ async def judge_frames(request: Request) -> Response:
             tasks = [group.create_task(judge(i, *file)) for i, file in enumerate(files)]
         return [task.result() for task in tasks]
 
-    with service.intake.hold(
-        body.promised(request, settings.batch_bytes), retry_after=scheduler.retry_after(lane)
-    ):
-        data = await body.read(request, settings.batch_bytes, seconds=settings.upload_seconds)
+    length = body.promised(request, settings.batch_bytes)
+    with service.intake.hold(length, retry_after=lambda: scheduler.retry_after(lane)):
+        data = await body.read(request, length, seconds=settings.upload_seconds)
         items = await while_connected(request, judge_all(data))
     return Response(
         Batch(frames=items).model_dump_json(exclude_unset=True),

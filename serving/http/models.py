@@ -105,7 +105,7 @@ async def activate_model(request: Request) -> Response:
     It takes the scope `admin`; where nobody is asked, it is only for the service's own machine.
     """
     local_only(request)
-    options = Activation.read(request.query_params)
+    options = Activation.of(request)
     models = service_of(request).models
     await _note(request, "activate", models.get(options.model, options.version))
     await asyncio.to_thread(models.activate, options.model, options.version)

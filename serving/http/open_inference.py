@@ -151,11 +151,9 @@ async def infer(request: Request) -> Response:
             raise errors.exceptions[0] from None
         return inference, [task.result() for task in tasks]
 
-    with service.intake.hold(
-        body.promised(request, settings.batch_bytes),
-        retry_after=scheduler.retry_after("interactive"),
-    ):
-        data = await body.read(request, settings.batch_bytes, seconds=settings.upload_seconds)
+    length = body.promised(request, settings.batch_bytes)
+    with service.intake.hold(length, retry_after=lambda: scheduler.retry_after("interactive")):
+        data = await body.read(request, length, seconds=settings.upload_seconds)
         inference, verdicts = await while_connected(request, judge_all(data))
     return _answer(inference.request, classifier, verdicts)
 

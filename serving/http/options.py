@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from starlette.requests import Request
 
 from endolink.model.classifier import Explain
 from endolink.model.errors import RequestInvalid
@@ -14,6 +15,15 @@ class Query(BaseModel):
     """A request's query: options that are known, with values that are allowed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def of(cls, request: Request) -> Self:
+        """Read the options of `request`, as `read` does."""
+        # Most requests have none, and each waits for this.
+        if not request.scope["query_string"] and (plain := _PLAIN.get(cls)) is not None:
+            assert isinstance(plain, cls)
+            return plain
+        return cls.read(request.query_params)
 
     @classmethod
     def read(cls, query: Mapping[str, str]) -> Self:
@@ -62,6 +72,9 @@ class _Options(Query):
         return None if self.deadline_ms is None else arrived + self.deadline_ms / 1000
 
 
+_PLAIN: dict[type[Query], Query] = {}
+"""What stands for an empty query, of those that may be."""
+
 _PRIORITY = (
     "`bulk` is judged only while nothing interactive waits: for archives, and whatever nobody "
     "looks at now."
@@ -84,6 +97,9 @@ class BatchOptions(_Options):
     """The query of a request that brings several frames."""
 
     priority: Lane = Field("bulk", description=_PRIORITY)
+
+
+_PLAIN |= {kind: kind() for kind in (FrameOptions, BatchOptions)}
 
 
 def _say(fault: Mapping[str, Any], known: str) -> str:

@@ -67,7 +67,7 @@ async def _scrape_now(models: Models) -> None:
     metrics = Metrics()
     scheduler, intake = Scheduler(workers=1, queue=2), Intake(bodies=2, max_bytes=100)
     metrics.watch(models, scheduler, intake)
-    with intake.hold(70, retry_after=1):
+    with intake.hold(70, retry_after=lambda: 1):
         assert value(metrics, "endolink_held_bytes") == 70
     assert value(metrics, "endolink_held_bytes") == 0
     assert value(metrics, "endolink_workers") == 1
