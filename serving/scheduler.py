@@ -219,8 +219,9 @@ class Scheduler:
         if deadline is not None:
             self._in_time(self._waiting.ahead(lane, client) + 1 - idle, deadline)
         waiting = self._waiting.count(lane)
-        # About half a job's wait, so that no worker is idle while the next one's body comes.
-        enough = waiting >= max(1, self.workers // 2) + idle
+        # In a flood the next one comes within a fraction of what a frame takes: letting one wait
+        # would keep no worker busier, and makes everybody who is let in wait half a frame longer.
+        enough = waiting >= idle
         if enough and self._inflow.flood and not self._inflow.modest(client):
             raise self._overloaded(lane)
         if waiting < self.queue + idle:

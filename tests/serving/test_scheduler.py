@@ -281,7 +281,7 @@ def test_what_was_cut_short_does_not_count_as_service_time() -> None:
     asyncio.run(main())
 
 
-def test_in_a_flood_few_wait_and_a_modest_client_still_gets_in() -> None:
+def test_in_a_flood_nobody_waits_but_a_modest_client() -> None:
     async def main() -> None:
         scheduler = Scheduler(workers=1, queue=8)
         gate, running = occupied(scheduler)
@@ -304,15 +304,19 @@ def test_in_a_flood_few_wait_and_a_modest_client_still_gets_in() -> None:
         for _ in range(1000):
             with suppress(Overloaded):
                 scheduler.knock(client="flood")
-        one = asyncio.create_task(scheduler.run(lambda _: True, client="flood"))
-        await asyncio.sleep(0)
+        # Its worker is busy: not even one more waits, with a body or without.
         with pytest.raises(Overloaded):
             scheduler.knock(client="flood")
+        with pytest.raises(Overloaded):
+            await scheduler.run(lambda _: True, client="flood")
         stream = asyncio.create_task(scheduler.run(lambda _: True, client="a stream"))
         await asyncio.sleep(0)
-        assert scheduler.waiting("interactive") == 2
+        assert scheduler.waiting("interactive") == 1
         gate.set()
-        assert all(await asyncio.gather(one, stream, *running))
+        assert all(await asyncio.gather(stream, *running))
+        # Where a worker is free, it is let in as anybody is.
+        scheduler.knock(client="flood")
+        assert await scheduler.run(lambda _: True, client="flood")
         await scheduler.drain()
 
     asyncio.run(main())
