@@ -37,7 +37,8 @@ _COMPETITORS: Final = 64
 # A shortlist is at most this share of the study's frames: what the best capsule software leaves
 # (OMOM VUE Smart drops up to 90 %).
 SHORTLIST_SHARE: Final = 0.10
-
+# A study of no more frames than this has none: its key frames are as few, and keep more.
+SHORT: Final = round(KEY_FRAMES / SHORTLIST_SHARE)
 
 # So many frames without a finding end its burst: less is a blink, a blur, a drop on the lens.
 _GAP: Final = 10
@@ -88,7 +89,9 @@ def summarise(key: str, pseudonym: str, model: ModelIdentity, frames: Frames) ->
             code: count / first.usable if first.usable else 0.0
             for code, count in first.view_quality.items()
         },
-        shortlist=choose_shortlist(first.lesions.ranked, first.scored),
+        shortlist=choose_shortlist(first.lesions.ranked, first.scored)
+        if first.scored > SHORT
+        else (),
     )
 
 

@@ -25,10 +25,9 @@ from endolink.serving.archive.study import KeyFrame, StudyResult
 
 _MARK: Final = (255, 214, 0)
 
-
 # Below this share of its peak a map says little, and would only veil the picture.
 _SPEAKS: Final = 0.3
-_MOST_OPAQUE: Final = 0.6
+_MOST_OPAQUE: Final = 0.45
 # Blue over cyan to a pale yellow: what mucosa never is, in the same order for whoever cannot
 # tell red from green.
 _COLOURS: Final = np.array([(20, 30, 140), (0, 110, 220), (40, 220, 210), (245, 255, 170)])

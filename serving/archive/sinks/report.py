@@ -21,6 +21,8 @@ from endolink.serving.archive.sinks.timeline import clock, draw
 from endolink.serving.archive.study import StudyResult
 
 _SIDE: Final = 640
+_ASPECT: Final = 5 / 4  # of the field that a key frame is shown in
+_MOST_EVENTS: Final = 100
 
 
 class ReportSink:
@@ -72,7 +74,7 @@ class ReportSink:
 </header>
 <main>
 <section><h2>In short</h2>{_reading(result)}</section>
-<section><h2>Timeline</h2>{draw(result)}</section>
+<section><h2>Timeline</h2>{draw(result)}{_events(result)}</section>
 <section><h2>Key frames</h2>
 {_frames(figures)}</section>
 <section><h2>How the study was read</h2>{_summary(result)}</section>
@@ -102,7 +104,8 @@ class ReportSink:
         label = escape(where if key.finding is None else f"{key.finding.label}, {where}")
         return (
             f'<figure id="frame-{key.frame.number}"><div class="shown">'
-            f'<img alt="{label}" src="{_picture_url(picture)}">{_overlay(picture)}</div>'
+            f'<div style="width:{_width(picture):.2%}">'
+            f'<img alt="{label}" src="{_picture_url(picture)}">{_overlay(picture)}</div></div>'
             f"<figcaption>{said}<br>{where}{source}</figcaption></figure>\n"
         )
 
@@ -133,14 +136,23 @@ th { font-weight: 500; } td:last-child { font-variant-numeric: tabular-nums; }
 .k.mark { background: #facc15; border: 1px solid #422006; border-radius: 50%; }
 .frames { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(19rem, 1fr)); }
 figure { margin: 0; scroll-margin: 1rem; } figure:target { outline: 3px solid #facc15; }
-.shown { background: #000; border-radius: 6px; overflow: hidden; position: relative; }
+.shown { align-items: center; aspect-ratio: 5 / 4; background: #000; border-radius: 6px;
+ display: flex; justify-content: center; overflow: hidden; }
+.shown div { position: relative; }
 .shown img { display: block; height: auto; width: 100%; }
 .shown .heat { position: absolute; }
 .shown .box { border: 2px solid #ffd600; box-sizing: border-box; position: absolute; }
 #heat:not(:checked) ~ .frames .heat, #heat:not(:checked) ~ .frames .box { display: none; }
 figcaption { font-size: .9rem; padding: .3rem .1rem; }
 footer { color: GrayText; font-size: .85rem; margin-top: 2rem; } code { overflow-wrap: anywhere; }
-@media print { figure { break-inside: avoid; } #heat, #heat + label { display: none; } }
+.events { font-size: .9rem; margin-top: .8rem; } .events a { color: inherit; }
+@media print {
+ body { font-size: 11pt; max-width: none; padding: 0; print-color-adjust: exact; }
+ h2 { break-after: avoid; margin-top: 1.2rem; } figure, tr { break-inside: avoid; }
+ .cards { gap: .4rem; grid-template-columns: repeat(5, 1fr); }
+ .frames { gap: .6rem; grid-template-columns: repeat(3, 1fr); }
+ #heat, #heat + label { display: none; }
+}
 """
 
 
@@ -153,9 +165,35 @@ def _frames(figures: str) -> str:
     )
 
 
+def _events(result: StudyResult) -> str:
+    """List the events; a frame that is shown below is a link to it."""
+    if not result.events:
+        return ""
+    shown = {key.frame.number for key in result.key_frames}
+    several = len({one.series for one in result.events}) > 1
+    rows = []
+    for number, one in enumerate(result.events[:_MOST_EVENTS], 1):
+        event, peak = one.event, one.peak.number
+        frame = f"{peak:,}" if peak not in shown else f'<a href="#frame-{peak}">{peak:,}</a>'
+        rows.append(
+            f"<tr><td>{number}<td>{escape(finding(event.finding).label)}"
+            f"<td>{clock(event.start_s)}<td>{event.end_s - event.start_s:.1f} s"
+            f"<td>{event.peak_probability:.2f}<td>{frame}"
+        )
+    if len(result.events) > _MOST_EVENTS:
+        rows.append(f"<tr><td><td colspan=5>and {len(result.events) - _MOST_EVENTS:,} more")
+    begins = "begins, in its film or series" if several else "begins"
+    return (
+        f'<table class="events"><tr><th><th>event<th>{begins}<th>in view'
+        f"<th>peak<th>at frame{''.join(rows)}</table>"
+    )
+
+
 def _reading(result: StudyResult) -> str:
     """Sum the study up for whoever reads nothing else."""
     cards = [(f"{result.total:,}", "frames", "")]
+    if failed := result.total - result.scored:
+        cards.append((f"{failed:,}", "without a verdict; reasons below", ""))
     if result.scored:
         fit = result.usable / result.scored
         cards.append((f"{fit:.0%}", "fit to be judged", _share(fit)))
@@ -227,6 +265,12 @@ def _overlay(picture: KeyPicture) -> str:
     if picture.box is not None:
         parts.append(f'<div class="box" style="{_place(picture.box, picture)}"></div>')
     return "".join(parts)
+
+
+def _width(picture: KeyPicture) -> float:
+    """Give how much of its field's width a picture takes, from 0 to 1, when it is shown in full."""
+    height, width = picture.pixels.shape[:2]
+    return min(1.0, width / height / _ASPECT)
 
 
 def _place(box: Box, picture: KeyPicture) -> str:

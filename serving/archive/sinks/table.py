@@ -30,6 +30,8 @@ _COLUMNS: Final = (
     ("familiar", "bool", "", "Whether the frame looks like those the model was validated on."),
     ("familiarity", "double", "1", "Share of the validation frames that looked at least as odd."),
     ("top", "string", "", "The finding of highest probability."),
+    ("key_frame", "bool", "", "Whether it is among the study's key frames."),
+    ("shortlisted", "bool", "", "Whether it is on the shortlist for a reader of a long study."),
     ("error_code", "string", "", "Why there is no verdict; null where there is one."),
     ("error_detail", "string", "", "The same in words."),
 )
@@ -78,9 +80,14 @@ class TableSink:
     def rows(self, result: StudyResult) -> Iterator[dict[str, Any]]:
         """Give each frame as a row: a value or None for every column, in the columns' order."""
         series: dict[str, int] = {}
+        keys = {key.frame.number for key in result.key_frames}
+        shortlist = set(result.shortlist)
         for frame in result.frames:
             number = series.setdefault(frame.series, len(series))
             row = {"study": result.pseudonym, **_row(frame, number)}
+            if "error_code" not in row:
+                row["key_frame"] = frame.number in keys
+                row["shortlisted"] = frame.number in shortlist
             if self._identifiers:
                 row["source"] = readable(frame.locator)
             yield {name: row.get(name) for name, *_ in self.columns}

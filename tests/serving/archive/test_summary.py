@@ -146,6 +146,12 @@ def test_a_capsules_shortlist_is_short_and_keeps_every_burst() -> None:
         assert ((kept >= start) & (kept < start + length)).any()
 
 
+def test_a_short_study_has_no_shortlist_beside_its_key_frames() -> None:
+    for frames, shown in ((240, 0), (250, 1)):
+        found = [(0.9 if 20 <= n < 25 else 0.01, look(n)) for n in range(frames)]
+        assert (len(capsule(found).shortlist) > 0) == shown
+
+
 @pytest.mark.shared
 def test_real_bursts_of_bleeding_are_kept(shared: Path) -> None:
     """Real capsule frames, as they resemble one another; the probabilities are given."""

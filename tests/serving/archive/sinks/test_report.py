@@ -52,6 +52,9 @@ def test_the_report_says_what_was_found_by_what_and_that_it_is_no_diagnosis(
     assert "0:01:15" in page  # how long it lasted
     assert page.count('<rect class="event') == 1
     assert "Not read: frame-corrupt" in page
+    assert "<b>2</b><span>without a verdict" in page
+    (event,) = result.events
+    assert f"<td>0:00:10<td>{event.event.end_s - 10:.1f} s<td>0.90<td><a href=" in page
     # What spoke for a finding lies over its picture, and can be taken away to see what is below.
     found = [key for key in result.key_frames if key.finding is not None and key.finding.present]
     assert found

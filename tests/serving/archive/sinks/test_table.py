@@ -31,6 +31,8 @@ def test_parquet_has_a_row_a_frame_and_says_what_it_means(tmp_path: Path) -> Non
     assert rows[2]["polyp_probability"] == pytest.approx(0.9)
     assert [row["polyp_present"] for row in rows] == [False, False, True, None]
     assert rows[0]["reasons"] == ["dark", "blurred"]
+    assert [row["key_frame"] for row in rows] == [False, False, True, None]
+    assert [row["shortlisted"] for row in rows] == [False, False, False, None]
     assert (rows[3]["error_code"], rows[3]["sha256"]) == ("frame-empty", None)
     assert {row["study"] for row in rows} == {"pseudonym"}
     about = {key.decode(): value.decode() for key, value in table.schema.metadata.items()}
