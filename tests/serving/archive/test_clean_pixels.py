@@ -1,4 +1,5 @@
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 
 from endolink import sample_data
 from endolink.model.frame import Frame, decode
@@ -29,12 +30,26 @@ def test_what_is_outside_of_the_body_is_withheld() -> None:
     assert clean(Frame(flat, 300, 200, "")).withheld == "view-not-found"
 
 
+def test_a_line_is_blanked_to_its_ends_and_tissue_stays() -> None:
+    plain = phantom("clean-wall", 640)
+    image = Image.fromarray(plain)
+    draw = ImageDraw.Draw(image)
+    # The gap and the lone letters at its ends are what a finder of words misses.
+    draw.text((200, 200), "I  PAULA PHANTOM  F", font=ImageFont.load_default(20), fill="white")
+    result = clean(Frame(np.asarray(image), image.width, image.height, ""))
+    assert result.pixels is not None
+    written = np.asarray(image) != plain
+    assert result.pixels[written].max() < 40
+    gone = (result.pixels == 0).all(axis=2) & (plain > 0).any(axis=2)
+    assert gone[240:].mean() < 0.05
+
+
 def test_most_planted_text_is_found() -> None:
-    # 0.92 over all stills of the phantom, four strings in each; these two are smaller.
+    # Over all stills of the phantom, four strings in each: `python -m benchmarks.clean_pixels`.
     recall = TextRecall()
     for seed, name in enumerate(("clean-wall", "polyp-sessile")):
         pixels = phantom(name, 640)
         recall += text_recall(Frame(pixels, pixels.shape[1], pixels.shape[0], ""), seed)
     assert recall.planted == 8
     assert recall.share is not None
-    assert recall.share >= 0.75
+    assert recall.share >= 0.85
