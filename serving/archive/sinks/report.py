@@ -270,7 +270,7 @@ def _overlay(picture: KeyPicture) -> str:
 def _width(picture: KeyPicture) -> float:
     """Give how much of its field's width a picture takes, from 0 to 1, when it is shown in full."""
     height, width = picture.pixels.shape[:2]
-    return min(1.0, width / height / _ASPECT)
+    return min(1.0, float(width / height) / _ASPECT)
 
 
 def _place(box: Box, picture: KeyPicture) -> str:
