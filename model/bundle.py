@@ -17,6 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from endolink.model.egress import require
 from endolink.model.errors import BundleInvalid, BundleMissing, BundleSelfTestFailed, BundleTampered
 from endolink.model.familiarity import Familiarity
 from endolink.model.manifest import Artifact, Manifest, SelfTest, Variant
@@ -150,7 +151,10 @@ def write(folder: Path, manifest: Manifest, files: Mapping[str, bytes]) -> Bundl
     ------
     BundleTampered
         `files` are not those that `manifest` describes.
+    EgressRefused
+        No rule lets `model-updates` go there.
     """
+    require(frozenset({"model-updates"}), folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / SIGNATURE).unlink(missing_ok=True)
     for name, data in files.items():

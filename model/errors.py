@@ -41,6 +41,10 @@
     │   ├── AuditUnavailable        audit-unavailable         it cannot be written, or read
     │   ├── AuditTampered           audit-tampered            it is not what was written
     │   └── AuditKeyUnusable        audit-key-unusable
+    ├── RetentionError              frames that are kept
+    │   ├── RetentionUnavailable    retention-unavailable     they cannot be written, or read
+    │   ├── RetentionKeyUnusable    retention-key-unusable
+    │   └── RetainedUnknown         retained-unknown          no such frame is kept
     ├── SinkUnsuited                sink-unsuited             results that this form cannot hold
     ├── ClusterFailed               cluster-failed            the machines that were to score
     ├── ReviewMissing               review-missing            a human has to look first
@@ -321,6 +325,28 @@ class AuditTampered(AuditError):
 class AuditKeyUnusable(AuditError):
     code = "audit-key-unusable"
     title = "The key that signs the audit log cannot be used"
+
+
+class RetentionError(EndoLinkError):
+    """Frames that are kept, or were to be, are not as they should be."""
+
+    code = "retention-error"
+    title = "Frames cannot be kept"
+
+
+class RetentionUnavailable(RetentionError):
+    code = "retention-unavailable"
+    title = "The kept frames cannot be used"
+
+
+class RetentionKeyUnusable(RetentionError):
+    code = "retention-key-unusable"
+    title = "The key of the kept frames cannot be used"
+
+
+class RetainedUnknown(RetentionError):
+    code = "retained-unknown"
+    title = "No such frame is kept"
 
 
 class SinkUnsuited(EndoLinkError):

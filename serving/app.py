@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from endolink.model.errors import ExtraMissing
+from endolink.model.egress import require
+from endolink.model.errors import EndoLinkError, ExtraMissing
 from endolink.model.runtime import available_cpus
 from endolink.serving.access.gate import Gate, Recogniser
 from endolink.serving.access.guard import Guard
@@ -19,7 +20,7 @@ from endolink.serving.access.keys import KeyRing
 from endolink.serving.access.oidc import Tokens
 from endolink.serving.access.rate import Limiter
 from endolink.serving.audit.checkpoint import SigningKey
-from endolink.serving.audit.log import AuditLog
+from endolink.serving.audit.log import KINDS, AuditLog
 from endolink.serving.audit.record import Recorder
 from endolink.serving.health import Health
 from endolink.serving.http import (
@@ -40,6 +41,9 @@ from endolink.serving.http.observe import Observe
 from endolink.serving.intake import Intake
 from endolink.serving.metrics import Metrics
 from endolink.serving.models import Models
+from endolink.serving.retention.keeper import Keeper
+from endolink.serving.retention.record import Signer
+from endolink.serving.retention.vault import Vault
 from endolink.serving.scheduler import Scheduler
 from endolink.serving.service import Service
 from endolink.serving.sessions import Sessions
@@ -67,6 +71,8 @@ def create_app(settings: Settings, models: Models) -> Starlette:
     ------
     ExtraMissing
         Traces are configured, and OpenTelemetry is not installed.
+    EgressRefused
+        It is set up to send or keep what no rule lets go there.
     """
     tracing = None if settings.traces is None else _import_tracing()
     traces = tracing.Traces(settings.traces, frames=settings.trace_frames) if tracing else None
@@ -74,27 +80,36 @@ def create_app(settings: Settings, models: Models) -> Starlette:
     gate = Gate(_recognisers(settings))
     # Before the first request, so that a service which cannot remember does not begin.
     audit = _audit(settings)
+    _may_leave(settings, audit)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         metrics = Metrics()
+        keeper = _keeper(settings, audit)
         workers = settings.workers or available_cpus()
         scheduler = Scheduler(workers=workers, queue=settings.queue, judged=metrics.judged)
         intake = Intake(bodies=settings.uploads, max_bytes=settings.upload_bytes)
         metrics.watch(models, scheduler, intake)
         app.state.sessions = sessions = Sessions(
-            models, scheduler, most=settings.streams, counts=metrics.streams, traces=traces
+            models,
+            scheduler,
+            most=settings.streams,
+            counts=metrics.streams,
+            traces=traces,
+            keeper=keeper,
         )
         health = Health(models, scheduler, sessions, metrics)
-        for collector in (StreamsNow(sessions), health):
+        for collector in (StreamsNow(sessions), health, *((keeper,) if keeper else ())):
             metrics.show(collector)
         app.state.service = Service(
-            settings, models, scheduler, intake, metrics, health, traces, gate, audit
+            settings, models, scheduler, intake, metrics, health, traces, gate, audit, keeper
         )
         pruning = asyncio.create_task(audit.prune_daily()) if audit else None
         yield
         await app.state.sessions.close()
         await scheduler.drain()
+        if keeper:
+            await asyncio.to_thread(keeper.close)
         if audit and pruning:
             pruning.cancel()
             await asyncio.to_thread(audit.log.close)
@@ -165,8 +180,41 @@ def _audit(settings: Settings) -> Recorder | None:
         SigningKey.read(settings.audit_key),
         policy=settings.audit_policy,
         durable=settings.audit_durable,
+        rules=settings,
     )
     return Recorder(log, settings.audit_days)
+
+
+def _may_leave(settings: Settings, audit: Recorder | None) -> None:
+    """Ask whether everything that the service will write or send may go there, and note it."""
+    rules = settings.told_to(audit.passage) if audit else settings
+    try:
+        if settings.audit is not None:
+            require(KINDS, settings.audit.get_secret_value(), rules)
+        if settings.traces is not None:
+            # What a request spent its time on: nothing that was said of it.
+            require(frozenset({"aggregates"}), settings.traces, rules)
+        if settings.retain is not None:
+            require(frozenset({"pixels"}), settings.retain, rules)
+            # A key or a folder that cannot be used is said now, and not to nobody later.
+            _vault(settings)
+    except EndoLinkError:
+        if audit:
+            audit.log.close()
+        raise
+
+
+def _vault(settings: Settings) -> Vault:
+    assert settings.retain is not None
+    assert settings.retain_key is not None
+    return Vault.open(settings.retain, settings.retain_key, create=True)
+
+
+def _keeper(settings: Settings, audit: Recorder | None) -> Keeper | None:
+    if settings.retain is None or settings.audit_key is None or audit is None:
+        return None
+    signer = Signer(SigningKey.read(settings.audit_key), "serve")
+    return Keeper(_vault(settings), settings, audit.log, signer)
 
 
 def _import_tracing() -> ModuleType:

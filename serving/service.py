@@ -10,6 +10,7 @@ from endolink.serving.health import Health
 from endolink.serving.intake import Intake
 from endolink.serving.metrics import Metrics
 from endolink.serving.models import Models
+from endolink.serving.retention.keeper import Keeper
 from endolink.serving.scheduler import Scheduler, Turn
 from endolink.serving.settings import Settings
 
@@ -33,6 +34,7 @@ class Service:
     traces: "Traces | None" = None
     gate: Gate = field(default_factory=Gate)
     audit: Recorder | None = None
+    keeper: Keeper | None = None
 
     def followed(self, work: Callable[[Turn], Answer]) -> Callable[[Turn], Answer]:
         """Give `work` for the scheduler: traced where its request is, else itself."""

@@ -3,12 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Iterator
+from functools import partial
 from secrets import token_urlsafe
 from typing import TYPE_CHECKING
 
 from endolink.model.errors import Overloaded, SessionUnknown
 from endolink.serving.mailbox import Connection
 from endolink.serving.models import Models
+from endolink.serving.retention.keeper import Keeper
 from endolink.serving.scheduler import Scheduler
 from endolink.serving.stream import GRACE_S, Session
 from endolink.serving.stream_metrics import StreamCounts
@@ -38,12 +40,14 @@ class Sessions:
         grace_s: float = GRACE_S,
         counts: StreamCounts | None = None,
         traces: "Traces | None" = None,
+        keeper: Keeper | None = None,
     ) -> None:
         self._models = models
         self._scheduler = scheduler
         self.most = most
         self.counts = counts or StreamCounts()
         self._traces = traces
+        self._keeper = keeper
         self._grace_s = grace_s
         self._sessions: dict[str, Session] = {}
         self._owners: dict[str, str] = {}
@@ -71,7 +75,7 @@ class Sessions:
             As many sessions as allowed go on.
         """
         if hello.resume is None:
-            session = self._begin(hello)
+            session = self._begin(hello, owner)
             self._owners[session.name] = owner
         else:
             session = self._find(hello.resume, owner)
@@ -113,7 +117,7 @@ class Sessions:
             self.end(session)
         await asyncio.gather(*self._closing)
 
-    def _begin(self, hello: Hello) -> Session:
+    def _begin(self, hello: Hello, owner: str) -> Session:
         self._models.get(hello.model)
         if len(self._sessions) >= self.most:
             self.counts.session("refused")
@@ -130,6 +134,7 @@ class Sessions:
             self._scheduler,
             counts=self.counts,
             traces=self._traces,
+            keep=None if self._keeper is None else partial(self._keeper.offer, owner),
         )
         self._sessions[session.name] = session
         logger.info("stream begins, %d go on", len(self._sessions))

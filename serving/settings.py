@@ -7,17 +7,21 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
+from endolink.model.egress import EgressSettings
 from endolink.model.frame import Limits
 from endolink.model.manifest import Precision
 from endolink.model.runtime import Provider
 from endolink.serving.access.settings import AccessSettings, is_loopback
 from endolink.serving.audit.settings import AuditSettings
+from endolink.serving.retention.settings import RetentionSettings
 from endolink.serving.signatures import Policy, SignatureSettings
 
 _LIMITS = Limits()
 
 
-class Settings(AccessSettings, AuditSettings, SignatureSettings):
+class Settings(
+    AccessSettings, AuditSettings, RetentionSettings, SignatureSettings, EgressSettings
+):
     """The settings of a service; they do not change while it runs.
 
     Each is read from the environment as `ENDOLINK_` and its name in capitals: `ENDOLINK_PORT=9000`.

@@ -9,7 +9,7 @@ its frames is judged is chosen when the turn comes, so that none grows old in a 
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
@@ -79,6 +79,7 @@ class Session:
     """What one client's stream has come to; used from one event loop.
 
     Its model is the one that `hello` names, in the version that answers when a frame's turn comes.
+    `keep` is shown each frame with its verdict, where frames are kept, and waits for nothing.
     Raises ModelUnknown where there is none.
     """
 
@@ -91,6 +92,7 @@ class Session:
         *,
         counts: StreamCounts,
         traces: "Traces | None" = None,
+        keep: Callable[[bytes, Verdict], None] | None = None,
     ) -> None:
         self.name = name
         self.model = hello.model
@@ -99,6 +101,7 @@ class Session:
         self._scheduler = scheduler
         self._counts = counts
         self._traces = traces
+        self._keep = keep
         self._clock = ClientClock(hello.clock_us / 1e6, perf_counter())
         self._mailbox = Mailbox(hello.deadline_ms / 1000)
         self._gauge = Gauge()
@@ -290,6 +293,8 @@ class Session:
                 verdict,
             )
         )
+        if self._keep is not None:
+            self._keep(item.frame.image, verdict)
 
     async def _tick(self) -> None:
         while True:

@@ -10,8 +10,8 @@ from pydicom import uid
 
 from endolink import sample_data
 from endolink.model.classifier import Classifier
+from endolink.model.egress import EgressSettings
 from endolink.model.temporal import Event
-from endolink.serving.archive.egress import EgressSettings
 from endolink.serving.archive.picture import Picture, Reading
 from endolink.serving.archive.sinks import Sink
 from endolink.serving.archive.sinks.captures import CapturesSink

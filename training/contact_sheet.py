@@ -7,6 +7,7 @@ from typing import Final
 
 from PIL import Image, ImageDraw, ImageFont
 
+from endolink.model.egress import require
 from endolink.model.errors import DataError
 from endolink.model.findings import FINDINGS
 from endolink.model.preprocess import Preprocess
@@ -65,6 +66,7 @@ def write_sheet(
             left = _MARGIN + place * (SIDE + _GAP)
             sheet.paste(Image.fromarray(picture[:, :, :3]), (left, top + _CAPTION))
         top += SIDE + _CAPTION + _GAP
+    require(frozenset({"pixels"}), path)
     try:
         sheet.save(path, quality=88)
     except (OSError, ValueError) as error:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from endolink.model.egress import require
 from endolink.model.errors import DataError
 from endolink.model.progress import Stages
 from endolink.model.runtime import Provider
@@ -99,6 +100,10 @@ def evaluate(
     need_extra()
     if bundle is not None and checkpoint is not None:
         raise typer.BadParameter("--bundle and --checkpoint are two models; give one")
+    if report is not None:
+        require(frozenset({"aggregates", "pixels"}), report)
+    if verdicts is not None:
+        require(frozenset({"identifiers", "verdicts"}), verdicts)
     assessment = importlib.import_module("endolink.training.assess")
     reports = importlib.import_module("endolink.training.report")
     plan = assessment.Plan(

@@ -11,6 +11,8 @@ from typing import Any
 
 from torch.utils.tensorboard import SummaryWriter
 
+from endolink.model.egress import require
+from endolink.model.errors import EgressRefused
 from endolink.training import distributed
 from endolink.training.recipe import Recipe
 
@@ -51,15 +53,26 @@ def _mlflow(folder: Path, recipe: Recipe) -> Track:
     def track(epoch: int, figures: Mapping[str, float]) -> None:
         nonlocal client
         try:
-            client = client or importlib.import_module("mlflow").MlflowClient()
+            client = client or _client()
             run = _mlflow_run(client, folder, recipe)
             for name, value in figures.items():
                 client.log_metric(run, name, value, step=epoch)
+        except EgressRefused as error:
+            logger.warning("MLflow was not told of epoch %d: %s", epoch + 1, error.detail)
         # Whatever goes wrong over there must not cost hours of training here.
         except Exception as error:  # noqa: BLE001
             logger.warning("MLflow was not told of epoch %d: %s", epoch + 1, type(error).__name__)
 
     return track
+
+
+def _client() -> Any:
+    mlflow = importlib.import_module("mlflow")
+    server = str(mlflow.get_tracking_uri())
+    # Its own files, where it is no server's address.
+    where = server if server.startswith(("http://", "https://")) else Path.cwd()
+    require(frozenset({"aggregates"}), where)
+    return mlflow.MlflowClient()
 
 
 def _mlflow_run(client: Any, folder: Path, recipe: Recipe) -> str:

@@ -11,9 +11,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from endolink.model.egress import SCREEN, EgressSettings, require
 from endolink.model.errors import EndoLinkError
 from endolink.serving.archive import options
-from endolink.serving.archive.cluster import RayEngine
+from endolink.serving.archive.cluster import RayEngine, address
 from endolink.serving.archive.job import Job, Unwritten, run
 from endolink.serving.archive.meter import Meter
 from endolink.serving.archive.options import Form
@@ -22,6 +23,7 @@ from endolink.serving.archive.screen import write_lines, write_table
 from endolink.serving.archive.sources import absolute, find
 from endolink.serving.archive.sources.dicomweb import is_address
 from endolink.serving.archive.watch import Arrivals, follow
+from endolink.serving.audit.witness import rules_of
 
 
 class EngineName(StrEnum):
@@ -86,6 +88,12 @@ def score(
     forms = shared.check_forms(out, resume=resume)
     if out is None and engine is not EngineName.LOCAL:
         raise typer.BadParameter("a cluster's results go into a folder; name it with --out")
+    rules = rules_of("score")
+    if out is None:
+        # Each line says where its picture is stored.
+        require(frozenset({"identifiers", "verdicts"}), SCREEN, rules)
+    if engine is EngineName.RAY:
+        _require_cluster(rules)
     classifier = shared.open_classifier()
     if out is None:
         reading = shared.reading(classifier)
@@ -104,7 +112,7 @@ def score(
                 shared.threads,
                 shared.explain,
             )
-        job = shared.job(out, forms, classifier, ray)
+        job = shared.job(out, forms, classifier, rules, ray)
         scored = _run(job, [absolute(place) for place in places], resume=resume)
     if not scored:
         raise typer.Exit(1)
@@ -151,7 +159,7 @@ def watch(
     for place in places:
         if not is_address(place) and not Path(place).is_dir():
             raise typer.BadParameter(f"{place} is neither a folder nor a PACS's address")
-    job = shared.job(out, forms, shared.open_classifier())
+    job = shared.job(out, forms, shared.open_classifier(), rules_of("watch"))
     console = Console(stderr=True, highlight=False)
 
     def pause() -> bool:
@@ -178,6 +186,12 @@ def watch(
                 _tell(console, done, job, unwritten)
     except KeyboardInterrupt:
         console.print("Stopped; the same line goes on from here.")
+
+
+def _require_cluster(rules: EgressSettings) -> None:
+    """Ask whether paths may go to a cluster elsewhere, and verdicts be made there."""
+    if (elsewhere := address()) is not None:
+        require(frozenset({"identifiers", "verdicts"}), elsewhere, rules)
 
 
 def _show(results: Iterator[Scored], places: list[str], form: Form) -> int:

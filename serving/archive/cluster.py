@@ -197,6 +197,16 @@ def is_installed() -> bool:
         return False
 
 
+def address() -> str | None:
+    """Give the cluster's address as `ray://HOST:PORT`; None where it is started on this machine."""
+    named = os.environ.get("RAY_ADDRESS", "")
+    if named in {"", "local"}:
+        return None
+    if named == "auto":
+        return "ray://localhost"
+    return named if named.startswith("ray://") else f"ray://{named}"
+
+
 def start() -> Any:
     """Join the cluster of RAY_ADDRESS, or start one here; raises ExtraMissing, ClusterFailed."""
     # Ray reports on its use to its makers unless told otherwise; nothing leaves from here.

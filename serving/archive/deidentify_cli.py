@@ -6,10 +6,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from endolink.model.egress import require
 from endolink.model.errors import EndoLinkError, ExtraMissing
-from endolink.serving.archive.egress import EgressSettings, require
 from endolink.serving.archive.sources.dicom import is_dicom
 from endolink.serving.archive.sources.files import find_files
+from endolink.serving.audit.witness import rules_of
 
 
 def deidentify(
@@ -45,7 +46,7 @@ def deidentify(
         raise ExtraMissing(
             "DICOM needs the archive extra; pip install 'endolink[archive]' brings it."
         ) from error
-    require(frozenset({"pixels"}), out, EgressSettings())
+    require(frozenset({"pixels"}), out, rules_of("deidentify"))
     try:
         pseudonyms = Pseudonyms(key.read_bytes()) if key else Pseudonyms()
     except (OSError, ValueError) as error:
@@ -79,6 +80,7 @@ def reviewed(
     """
     from endolink.serving.archive.deidentify_files import confirm  # noqa: PLC0415 - an extra
 
+    require(frozenset({"pixels"}), out, rules_of("reviewed"))
     count = confirm(out, by)
     Console(stderr=True, highlight=False).print(f"{count} files marked free of burned-in text.")
 

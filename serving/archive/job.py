@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from endolink.model.classifier import Classifier, Explain
+from endolink.model.egress import EgressSettings, require
 from endolink.model.errors import EndoLinkError
 from endolink.serving.archive.ledger import Ledger
 from endolink.serving.archive.picture import Reading
@@ -29,7 +30,8 @@ class Job:
 
     `sinks` are named, since the ledger keeps in which forms a study has been written. `secret`
     makes the pseudonyms; None takes the folder's own. `engine` does the work, by default on
-    `workers` threads of this process.
+    `workers` threads of this process. `rules`, by default the environment's, say what may go into
+    the folder.
     """
 
     out: Path
@@ -40,6 +42,7 @@ class Job:
     workers: int = 1
     secret: bytes | None = field(default=None, repr=False)
     engine: Engine | None = None
+    rules: EgressSettings | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.workers < 1:
@@ -51,11 +54,12 @@ class Job:
         return " ".join(sorted(self.sinks))
 
     def open_ledger(self, *, resume: bool) -> Ledger:
-        """Open the folder's ledger, or begin one; raises LedgerError."""
+        """Open the folder's ledger, or begin one; raises LedgerError, EgressRefused."""
         reading = asdict(self.reading)
         del reading["only"]
         options = {"explain": self.explain, **reading}
         path = self.out / "private/ledger.sqlite"
+        require(frozenset({"identifiers", "verdicts"}), path, self.rules)
         return Ledger.open(
             path, self.classifier.identity, options, resume=resume, secret=self.secret
         )
@@ -79,7 +83,7 @@ def run(
 
     engine = job.engine or LocalEngine(job.classifier, job.workers, job.explain)
     yield from score_into(ledger, engine.steps(ledger, things, job.reading), left=left)
-    _write_overview(job.out, ledger)
+    _write_overview(job, ledger)
 
 
 def write(job: Job, ledger: Ledger, study: str, unwritten: Unwritten) -> None:
@@ -120,11 +124,13 @@ def overview(result: StudyResult) -> dict[str, Any]:
     }
 
 
-def _write_overview(out: Path, ledger: Ledger) -> None:
+def _write_overview(job: Job, ledger: Ledger) -> None:
     lines = [json.loads(line) for line in ledger.lines()]
     if not lines:
         return
-    with whole(out / "studies.csv") as path, path.open("w", newline="", encoding="utf-8") as file:
+    overview_of = job.out / "studies.csv"
+    require(frozenset({"verdicts"}), overview_of, job.rules)
+    with whole(overview_of) as path, path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(lines[0]))
         writer.writeheader()
         writer.writerows(lines)

@@ -12,10 +12,10 @@ from typing import Annotated, Any, Final
 import typer
 
 from endolink.model.classifier import Classifier, Explain
+from endolink.model.egress import EgressSettings
 from endolink.model.errors import ExtraMissing
 from endolink.model.runtime import Provider, available_cpus
 from endolink.model.signer import Signers
-from endolink.serving.archive.egress import EgressSettings
 from endolink.serving.archive.job import Job
 from endolink.serving.archive.picture import Reading
 from endolink.serving.archive.scoring import Engine
@@ -162,9 +162,10 @@ class Shared:
         out: Path,
         forms: Iterable[Form],
         classifier: Classifier,
+        rules: EgressSettings,
         engine: Engine | None = None,
     ) -> Job:
-        """Make the job of scoring into the folder `out`."""
+        """Make the job of scoring into the folder `out`, as far as `rules` let it."""
         reading = self.reading(classifier)
         return Job(
             out=out,
@@ -175,12 +176,14 @@ class Shared:
                 identifiers=self.identifiers,
                 reading=reading,
                 store=self.store,
+                rules=rules,
             ),
             reading=reading,
             explain=self.explain,
             workers=self.workers,
             secret=None if self.secret is None else read_secret(self.secret),
             engine=engine,
+            rules=rules,
         )
 
 
@@ -216,14 +219,16 @@ def make_sinks(
     identifiers: bool,
     reading: Reading | None = None,
     store: str | None = None,
+    rules: EgressSettings | None = None,
 ) -> dict[str, Sink]:
     """Make the sinks called `forms`, for what `classifier` finds.
 
     `reading` is how the pictures were read, so that key frames can be fetched again; `store` is the
-    address of a PACS that gets the DICOM objects as well. Raises ExtraMissing.
+    address of a PACS that gets the DICOM objects as well. `rules`, by default the environment's,
+    are what each asks before it writes. Raises ExtraMissing.
     """
     reading = reading or Reading()
-    rules = EgressSettings()
+    rules = rules or EgressSettings()
     variant = classifier.bundle.manifest.variant(classifier.identity.precision)
     thresholds = {point.code: point.threshold for point in variant.operating_points}
     sinks: dict[str, Sink] = {}

@@ -162,6 +162,10 @@ class SigningKey:
             raise AuditKeyUnusable(f"{path}: cannot be written: {error.strerror}") from error
         return made
 
+    def attest(self, message: bytes) -> bytes:
+        """Sign `message`, whose first line says what kind of promise it is."""
+        return self._key.sign(message)
+
     def sign(self, chain: str, sequence: int, at: int, last: bytes) -> Checkpoint:
         """Promise that entry `sequence` of `chain` has the hash `last` (32 bytes)."""
         signature = self._key.sign(_message(chain, sequence, at, last))

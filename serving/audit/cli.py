@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from endolink.model.egress import SCREEN, require
 from endolink.model.errors import AuditUnavailable
 from endolink.serving.audit import export as exports
 from endolink.serving.audit.checkpoint import (
@@ -19,10 +20,11 @@ from endolink.serving.audit.checkpoint import (
     keys_of,
     public_path,
 )
-from endolink.serving.audit.log import AuditLog
+from endolink.serving.audit.log import KINDS, AuditLog
 from endolink.serving.audit.store import Store
 from endolink.serving.audit.verify import Report
 from endolink.serving.audit.verify import verify as verify_chain
+from endolink.serving.audit.witness import rules_of
 
 _DAY = 86_400
 _MOST_FAULTS_SHOWN = 20
@@ -145,6 +147,7 @@ def export(
 
         endolink audit export audit.sqlite --out audit.jsonl
     """
+    require(KINDS, SCREEN if out is None else out, rules_of("audit export"))
     store = Store.open(where, create=False)
     write = exports.write_lines if form == "jsonl" else exports.write_csv
     name = _chain(store, chain)

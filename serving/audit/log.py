@@ -11,6 +11,7 @@ from typing import Final, Literal, Self
 
 from pydantic import JsonValue
 
+from endolink.model.egress import DataKind, EgressSettings, require
 from endolink.model.errors import AuditTampered, AuditUnavailable
 from endolink.serving.audit.checkpoint import Checkpoint, SigningKey
 from endolink.serving.audit.entry import GENESIS, Entry, canonical, digest, seal
@@ -21,6 +22,9 @@ from endolink.serving.logs import log
 logger = logging.getLogger(__name__)
 
 Policy = Literal["refuse", "degrade"]
+
+KINDS: Final[frozenset[DataKind]] = frozenset({"verdicts"})
+"""What an audit log holds: digests and what was present; who asked, and no patient."""
 
 # What is committed together: all that came while the last commit was under way, up to this many.
 _MOST_AT_ONCE: Final = 512
@@ -94,16 +98,23 @@ class AuditLog:
         policy: Policy = "refuse",
         durable: bool = False,
         pace: Pace | None = None,
+        rules: EgressSettings | None = None,
     ) -> Self:
         """Open the log kept at `where` (see `Store.open`) and go on with `chain`.
 
+        It holds what was said of frames: `rules`, by default the environment's, say whether that
+        may go there.
+
         Raises
         ------
+        EgressRefused
+            It may not.
         AuditUnavailable
             It cannot be used.
         AuditTampered
             Its end is not what was written; going on would bury that.
         """
+        require(KINDS, where, rules)
         return cls(Store.open(where, durable=durable), chain, key, policy=policy, pace=pace)
 
     @property

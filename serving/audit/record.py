@@ -9,9 +9,11 @@ from typing import Final
 
 from pydantic import JsonValue
 
+from endolink.model.egress import Passage
 from endolink.model.errors import AuditUnavailable
 from endolink.model.verdict import Verdict
 from endolink.serving.audit.log import AuditLog
+from endolink.serving.audit.witness import entry_of
 from endolink.serving.logs import log
 
 logger = logging.getLogger(__name__)
@@ -54,9 +56,9 @@ class Recorder:
         if covered.count:
             await self._note("stream", {"who": who, "session": session, **covered.take()})
 
-    async def refused(self, who: str, code: str, path: str) -> None:
-        """Note that somebody known was refused what they may not do."""
-        await self._note("refused", {"who": who, "code": code, "path": path})
+    def passage(self, passage: Passage) -> None:
+        """Note what may leave the site or not; waits, and is for a service's start."""
+        self.log.append("egress", entry_of(passage, "serve")).result()
 
     async def prune_daily(self) -> None:
         """Remove what is older than it has to be kept, now and once a day, until cancelled."""

@@ -22,7 +22,7 @@ class AuditSettings(BaseSettings):
     audit_chain: str = Field(
         "main",
         min_length=1,
-        max_length=64,
+        max_length=48,
         description="This service's chain there: one each, where several share a database.",
     )
     audit_policy: Policy = Field(

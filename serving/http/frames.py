@@ -87,7 +87,8 @@ async def judge_frame(request: Request) -> Response:
 
     All findings of the model are listed with a calibrated probability each; `present` says whether
     it reaches the finding's operating point. `usable` and `familiar` inform about the picture and
-    never silence a finding. Nothing that is sent is kept.
+    never silence a finding. Nothing that is sent is kept, unless the service was set up to keep
+    frames for review or retraining (`endolink_retained_frames` of /metrics tells).
 
     Interactive frames go strictly before `bulk` ones, and clients of one lane have their turns one
     after the other; a proxy that speaks for several tells them apart by a header `X-Client-Id`.
@@ -109,7 +110,7 @@ async def judge_frame(request: Request) -> Response:
     with service.intake.hold(length, retry_after=lambda: scheduler.retry_after(lane)):
         data = await body.read(request, length, seconds=service.settings.upload_seconds)
 
-        def job(turn: Turn) -> tuple[Verdict, bytes]:
+        def job(turn: Turn) -> tuple[Verdict, bytes, bytes]:
             upload = body.unpack(data, content_type, max_bytes)
             verdict = walk(
                 turn,
@@ -120,15 +121,15 @@ async def judge_frame(request: Request) -> Response:
                 sequence=options.sequence,
                 explain=options.explain,
             )
-            return verdict, to_json(verdict)
+            return verdict, to_json(verdict), upload.image
 
-        async def judged() -> tuple[Verdict, bytes]:
+        async def judged() -> tuple[Verdict, bytes, bytes]:
             followed = service.followed(job)
             answer = await scheduler.run(followed, lane=lane, client=client, deadline=deadline)
             await remember(request, *answer)
             return answer
 
-        verdict, written = await while_connected(request, judged())
+        verdict, written, _ = await while_connected(request, judged())
     return Response(
         written,
         media_type="application/json",
@@ -166,9 +167,9 @@ async def judge_frames(request: Request) -> Response:
     turns = asyncio.Semaphore(scheduler.workers)
 
     async def judge(sequence: int, data: bytes, content_type: str) -> BatchItem:
-        def job(turn: Turn) -> Verdict:
+        def job(turn: Turn) -> tuple[Verdict, bytes]:
             upload = body.claim(data, content_type, classifier.limits.max_bytes)
-            return walk(
+            verdict = walk(
                 turn,
                 classifier,
                 upload.image,
@@ -176,13 +177,14 @@ async def judge_frames(request: Request) -> Response:
                 sequence=sequence,
                 explain=options.explain,
             )
+            return verdict, upload.image
 
         try:
             async with turns:
-                verdict = await scheduler.run(
+                verdict, image = await scheduler.run(
                     service.followed(job), lane=lane, client=client, deadline=deadline
                 )
-            await remember(request, verdict, to_json(verdict))
+            await remember(request, verdict, to_json(verdict), image)
             return BatchItem(verdict=verdict)
         except EndoLinkError as error:
             if problems.status_of(type(error)) == 500:

@@ -133,7 +133,7 @@ async def infer(request: Request) -> Response:
         async with turns:
             work = service.followed(lambda turn: walk(turn, classifier, image))
             verdict = await scheduler.run(work, client=client, deadline=deadline)
-        await remember(request, verdict, VERDICT_JSON.dump_json(verdict))
+        await remember(request, verdict, VERDICT_JSON.dump_json(verdict), image)
         return verdict
 
     async def judge_all(data: bytes) -> tuple[tensors.Inference, list[Verdict]]:

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from endolink.model.errors import NotAllowed
+from endolink.model.frame import Frame
 from endolink.model.verdict import Verdict
 from endolink.serving.access.principal import ANYBODY, Principal
 from endolink.serving.http.deprecation import Deprecation, used
@@ -131,16 +132,23 @@ def client_of(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
-async def remember(request: Request, verdict: Verdict, written: bytes) -> None:
-    """Note in the audit log, where there is one, what is about to be answered.
+async def remember(
+    request: Request, verdict: Verdict, written: bytes, image: bytes | Frame
+) -> None:
+    """Note in the audit log, where there is one, what is about to be answered about `image`.
+
+    Where frames are kept and the rule covers this one, it is kept; that waits for nothing.
 
     Raises
     ------
     AuditUnavailable
         It cannot be written, and nothing may be answered without.
     """
-    if (audit := service_of(request).audit) is not None:
-        await audit.frame(principal_of(request).name, verdict, written)
+    service, who = service_of(request), principal_of(request).name
+    if service.audit is not None:
+        await service.audit.frame(who, verdict, written)
+    if service.keeper is not None:
+        service.keeper.offer(who, image, verdict)
 
 
 async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:

@@ -17,7 +17,8 @@ import pytest
 from pydantic import ValidationError
 from websockets.asyncio.client import connect
 
-from endolink.model.errors import ExtraMissing
+from endolink.model.egress import EgressRule
+from endolink.model.errors import EgressRefused, ExtraMissing
 from endolink.serving.app import create_app
 from endolink.serving.models import Models
 from endolink.serving.settings import Settings
@@ -32,6 +33,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = "00f067aa0ba902b7"
 SMALL = picture(size=(320, 256))
+
+
+def allow(collector: str) -> EgressRule:
+    return EgressRule(frozenset({"aggregates"}), collector)
 
 
 @dataclass
@@ -95,7 +100,9 @@ def collector() -> Iterator[Collector]:
 def traced(settings: Settings, models: Models, share: float = 1.0) -> Iterator[Any]:
     """Serve with a collector; what it heard is whole once the service has stopped."""
     with collector() as heard:
-        configured = settings.model_copy(update={"traces": heard.url, "trace_frames": share})
+        configured = settings.model_copy(
+            update={"traces": heard.url, "trace_frames": share, "egress": (allow(heard.url),)}
+        )
         with serve(configured, models) as running:
             yield running, heard
 
@@ -256,7 +263,9 @@ def test_a_stream_within_an_unsampled_trace_leaves_none(settings: Settings, mode
 def test_a_collector_that_is_gone_holds_nobody_up(
     settings: Settings, models: Models, jpeg: bytes
 ) -> None:
-    gone = settings.model_copy(update={"traces": "http://127.0.0.1:9/v1/traces"})
+    gone = settings.model_copy(
+        update={"traces": "http://127.0.0.1:9/v1/traces", "egress": (allow("http://127.0.0.1:9"),)}
+    )
     with serve(gone, models) as running, httpx.Client(base_url=running.url) as client:
         for _ in range(5):
             assert client.post("/v1/frames", content=jpeg).is_success
@@ -285,7 +294,9 @@ def test_the_extra_is_asked_for_before_anything_is_served(
     monkeypatch.delitem(sys.modules, "endolink.serving.tracing", raising=False)
     monkeypatch.delattr(sys.modules["endolink.serving"], "tracing", raising=False)
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
-    configured = settings.model_copy(update={"traces": "http://127.0.0.1:9/v1/traces"})
+    configured = settings.model_copy(
+        update={"traces": "http://127.0.0.1:9/v1/traces", "egress": (allow("http://127.0.0.1:9"),)}
+    )
     with pytest.raises(ExtraMissing, match=r"endolink\[tracing\]"):
         create_app(configured, models)
 
@@ -294,3 +305,9 @@ def test_the_extra_is_asked_for_before_anything_is_served(
 def test_a_collectors_address_is_whole(address: str) -> None:
     with pytest.raises(ValidationError, match="traces"):
         Settings(traces=address)
+
+
+def test_no_trace_leaves_for_where_no_rule_lets_it(settings: Settings, models: Models) -> None:
+    configured = settings.model_copy(update={"traces": "http://collector.example.org/v1/traces"})
+    with pytest.raises(EgressRefused, match=r"aggregates=http://collector\.example"):
+        create_app(configured, models)

@@ -10,9 +10,9 @@ from pydicom import Dataset
 from pydicom.sr.coding import Code
 
 from endolink import __version__
+from endolink.model.egress import DataKind, EgressSettings, require
 from endolink.model.errors import SinkUnsuited
 from endolink.model.findings import finding
-from endolink.serving.archive.egress import DataKind, EgressSettings, require
 from endolink.serving.archive.picture import Locator
 from endolink.serving.archive.sinks import whole
 from endolink.serving.archive.sources.dicom_file import OURS

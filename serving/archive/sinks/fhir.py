@@ -12,8 +12,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from endolink import __version__
+from endolink.model.egress import DataKind, EgressSettings, require
 from endolink.model.findings import finding
-from endolink.serving.archive.egress import DataKind, EgressSettings, require
 from endolink.serving.archive.sinks import whole
 from endolink.serving.archive.study import KeyFrame, StudyResult
 

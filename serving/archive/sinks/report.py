@@ -11,9 +11,9 @@ from PIL import Image
 
 from endolink import __version__
 from endolink.model.classifier import Classifier
+from endolink.model.egress import DataKind, EgressSettings, require
 from endolink.model.findings import finding
 from endolink.model.verdict import Box
-from endolink.serving.archive.egress import DataKind, EgressSettings, require
 from endolink.serving.archive.picture import Reading, readable
 from endolink.serving.archive.sinks import whole
 from endolink.serving.archive.sinks.pictures import KeyPicture, key_pictures

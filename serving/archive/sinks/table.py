@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from endolink import __version__
+from endolink.model.egress import DataKind, EgressSettings, require
 from endolink.model.errors import ExtraMissing
 from endolink.model.verdict import ModelIdentity
-from endolink.serving.archive.egress import DataKind, EgressSettings, require
 from endolink.serving.archive.picture import readable
 from endolink.serving.archive.sinks import whole
 from endolink.serving.archive.study import Failure, FrameResult, StudyResult

@@ -57,8 +57,10 @@ def postgresql() -> Iterator[str]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def where(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def where(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Each kind of database in turn."""
     if request.param == "sqlite":
         return str(tmp_path / "audit.sqlite")
-    return str(request.getfixturevalue("postgresql"))
+    address = str(request.getfixturevalue("postgresql"))
+    monkeypatch.setenv("ENDOLINK_EGRESS", f"verdicts={address.replace('audit@', '')}")
+    return address

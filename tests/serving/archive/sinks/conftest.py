@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from endolink.model.classifier import Classifier
-from endolink.serving.archive.egress import EgressSettings
+from endolink.model.egress import EgressSettings
 from endolink.serving.archive.picture import Reading
 from endolink.serving.archive.study import StudyResult
 from tests.studies import dicom_sinks, dicom_study, score

@@ -7,8 +7,8 @@ import pytest
 from pydicom import dcmread, uid
 
 from endolink.model.classifier import Classifier
+from endolink.model.egress import EgressSettings
 from endolink.model.errors import EgressRefused, SinkUnsuited
-from endolink.serving.archive.egress import EgressSettings
 from endolink.serving.archive.sinks.dicom_objects import code_of
 from endolink.serving.archive.study import StudyResult
 from tests.studies import dicom_sinks

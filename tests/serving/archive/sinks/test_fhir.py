@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from fhir.resources.R4B.bundle import Bundle
 
+from endolink.model.egress import EgressSettings
 from endolink.model.errors import EgressRefused
-from endolink.serving.archive.egress import EgressSettings
 from endolink.serving.archive.sinks.fhir import FhirSink
 from endolink.serving.archive.study import StudyResult
 from tests.dicoms import PATIENT

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from endolink.model.classifier import Classifier
+from endolink.model.egress import EgressSettings
 from endolink.model.errors import EgressRefused
-from endolink.serving.archive.egress import EgressSettings
 from endolink.serving.archive.picture import Reading
 from endolink.serving.archive.sinks.report import ReportSink
 from endolink.serving.archive.study import StudyResult

@@ -9,9 +9,9 @@ import pytest
 from pydicom import dcmread, uid
 
 from endolink.model.classifier import Classifier
+from endolink.model.egress import EgressSettings
 from endolink.model.errors import EgressRefused, PacsRefused, PacsUnreachable
 from endolink.model.frame import Frame, decode
-from endolink.serving.archive.egress import EgressSettings
 from endolink.serving.archive.job import Job, Unwritten
 from endolink.serving.archive.options import Form, make_sinks
 from endolink.serving.archive.picture import Locator, Picture, Reading, Unread
