@@ -120,7 +120,7 @@ class EgressSettings(BaseSettings):
 
     @field_validator("egress", mode="before")
     @classmethod
-    def _split(cls, value: object) -> object:
+    def _read_rules(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(EgressRule.parse(part) for part in value.split(";") if part.strip())
         return value
