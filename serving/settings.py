@@ -19,9 +19,7 @@ from endolink.serving.signatures import Policy, SignatureSettings
 _LIMITS = Limits()
 
 
-class Settings(
-    AccessSettings, AuditSettings, RetentionSettings, SignatureSettings, EgressSettings
-):
+class Settings(AccessSettings, AuditSettings, RetentionSettings, SignatureSettings, EgressSettings):
     """The settings of a service; they do not change while it runs.
 
     Each is read from the environment as `ENDOLINK_` and its name in capitals: `ENDOLINK_PORT=9000`.
