@@ -10,18 +10,23 @@ TORCH_INDEX ?=
 SERVE := .venv
 DEV := .venv-dev
 PIP := -m pip install --quiet --disable-pip-version-check
+# One lock for every Python and platform: markers say what is for which. Wheels only.
+LOCK = $(DEV)/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --no-build \
+  --generate-hashes --upgrade --custom-compile-command "make lock"
 # Several machines' worth of threads on two cores only get in each other's way.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help serve env test check bench soak clean
+.PHONY: help serve env test check bench soak lock sbom clean
 
 help:
 	@echo "make serve   set up .venv and serve the bundled model on 127.0.0.1:$(PORT) (PORT=)"
 	@echo "make env     set up .venv-dev: every extra, and the tests' tools"
 	@echo "make test    make env, then lint, types and tests"
-	@echo "make check   ruff and mypy only"
+	@echo "make check   ruff, mypy, and known vulnerabilities (where these can be looked up)"
 	@echo "make bench   what is promised, measured"
 	@echo "make soak    the long runs that 'make test' leaves out"
+	@echo "make lock    renew deploy/*.lock: what the service's image is made of, by hash"
+	@echo "make sbom    write dist/sbom/: what serves, as CycloneDX"
 	@echo "make clean   remove both environments and every cache"
 
 serve: $(SERVE)/installed
@@ -36,12 +41,21 @@ check: $(DEV)/installed
 	$(DEV)/bin/ruff check .
 	$(DEV)/bin/ruff format --check .
 	$(DEV)/bin/mypy
+	$(DEV)/bin/python -m deploy.vulnerabilities
 
 bench: $(DEV)/installed
 	$(DEV)/bin/python -m benchmarks
 
 soak: $(DEV)/installed
 	$(DEV)/bin/python -m pytest -m soak
+
+lock: $(DEV)/installed
+	$(LOCK) --output-file deploy/requirements.lock pyproject.toml
+	$(DEV)/bin/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
+	  | $(LOCK) --output-file deploy/build.lock -
+
+sbom: $(DEV)/installed $(SERVE)/installed
+	$(DEV)/bin/python -m deploy.sbom --environment $(SERVE) --out dist/sbom
 
 clean:
 	rm -rf $(SERVE) $(DEV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
