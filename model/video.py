@@ -47,6 +47,7 @@ def frames(
     every_s: float | None = None,
     limits: Limits = DEFAULT_LIMITS,
     picture_s: float | None = None,
+    keyframes: bool = False,
 ) -> Iterator[TimedFrame]:
     """Yield a video's pictures in their order, one in memory at a time.
 
@@ -55,6 +56,9 @@ def frames(
     says: an elementary stream says nothing.
 
     With `every_s` it is the first picture of each span of that many seconds, otherwise every one.
+    With `keyframes` only those are decoded, and numbered, that the encoder made without the others:
+    a second or several apart, and many times as fast.
+
     Rotation metadata is applied. A frame's `sequence` is the picture's number in the file from 0,
     its `sha256` the digest of its upright RGB pixels, since a picture inside a video has no bytes
     of its own. Interlaced pictures stay so, and pixels that are not square are not stretched.
@@ -71,7 +75,10 @@ def frames(
     if every_s is not None and not every_s > 0:
         raise ValueError(f"every_s must be above 0, not {every_s}")
     with _opened(source) as (av, container):
-        yield from _Reader(av, container, limits, picture_s).read(every_s)
+        reader = _Reader(av, container, limits, picture_s)
+        if keyframes:
+            reader.take_keyframes()
+        yield from reader.read(every_s)
 
 
 def pictures_at(
@@ -131,6 +138,11 @@ class _Reader:
         self.start_s: float | None = None  # the first picture's time, in the file's own
         self.time_s = 0.0  # the last picture's, from the first's
         self.stream = self._choose_stream()
+        self.keyframes = False
+
+    def take_keyframes(self) -> None:
+        self.keyframes = True
+        self.stream.codec_context.skip_frame = "NONKEY"
 
     def _choose_stream(self) -> Any:
         cover = self.av.stream.Disposition.attached_pic
@@ -253,7 +265,9 @@ class _Reader:
                 f"The video is damaged in {self.damage} places; the {self.pictures} pictures that "
                 f"can be decoded, up to {self.time_s:.2f} s, were read."
             )
-        missing_s = 0.0 if self.picture_s is not None else self._end_s() - self.time_s
+        # The last key frame may lie far from the end.
+        known = self.picture_s is None and not self.keyframes
+        missing_s = self._end_s() - self.time_s if known else 0.0
         if missing_s > max(_MISSING_S, _MISSING_PICTURES / (self.stream.average_rate or 25)):
             raise VideoUnreadable(
                 f"The video was cut short: its last {missing_s:.2f} s are missing; the "

@@ -66,6 +66,14 @@ Every = Annotated[
         metavar="S", min=0.001, help="Of a video, one picture for each so many seconds; else all."
     ),
 ]
+Keyframes = Annotated[
+    bool,
+    typer.Option(
+        "--keyframes",
+        help="Of a video file, only the pictures that were coded without the others: a second or "
+        "several apart, and many times as fast.",
+    ),
+]
 Interval = Annotated[
     float | None,
     typer.Option(
@@ -120,6 +128,7 @@ class Shared:
     forms: Forms = None
     explain: Explains = "none"
     every: Every = None
+    keyframes: Keyframes = False
     interval: Interval = None
     identifiers: Identifiers = False
     secret: Secret = None
@@ -155,7 +164,12 @@ class Shared:
 
     def reading(self, classifier: Classifier) -> Reading:
         """Say how stored things are read."""
-        return Reading(limits=classifier.limits, every_s=self.every, interval_s=self.interval)
+        return Reading(
+            limits=classifier.limits,
+            every_s=self.every,
+            interval_s=self.interval,
+            keyframes=self.keyframes,
+        )
 
     def job(
         self,

@@ -86,14 +86,16 @@ class Unread:
 class Reading:
     """How stored things are read.
 
-    `every_s` takes one picture of a video for each so many seconds; `interval_s` says how far apart
-    the stills of a folder were taken, which gives them times. With `only`, a source need read no
-    other pictures than these, each with its time where that is known; it may still give others.
+    `every_s` takes one picture of a video for each so many seconds, `keyframes` of a video file
+    only those that were coded without the others; `interval_s` says how far apart the stills of a
+    folder were taken, which gives them times. With `only`, a source need read no other pictures
+    than these, each with its time where that is known; it may still give others.
     """
 
     limits: Limits = field(default_factory=Limits)
     every_s: float | None = None
     interval_s: float | None = None
+    keyframes: bool = False
     only: Mapping[Locator, float | None] | None = None
 
     def __post_init__(self) -> None:

@@ -130,9 +130,14 @@ class Members:
         self, locator: Locator, spool: BinaryIO, digest: str
     ) -> Iterator[Picture | Unread]:
         after = 0
-        every_s, limits = self.reading.every_s, self.reading.limits
+        reading = self.reading
         try:
-            for timed in video_frames(spool, every_s=every_s, limits=limits):
+            for timed in video_frames(
+                spool,
+                every_s=reading.every_s,
+                limits=reading.limits,
+                keyframes=reading.keyframes,
+            ):
                 frame = timed.frame
                 number = frame.sequence or 0
                 after = number + 1

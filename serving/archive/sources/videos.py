@@ -49,7 +49,12 @@ class VideoFile:
                 yield _picture(place, timed, digest)
                 left = (left or frozenset()) - {timed.frame.sequence}
         if left is None or left:
-            for timed in frames(path, every_s=reading.every_s, limits=reading.limits):
+            for timed in frames(
+                path,
+                every_s=reading.every_s,
+                limits=reading.limits,
+                keyframes=reading.keyframes,
+            ):
                 if left is None or timed.frame.sequence in left:
                     yield _picture(place, timed, digest)
 

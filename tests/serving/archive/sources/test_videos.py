@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from endolink import sample_data
@@ -8,7 +9,7 @@ from endolink.serving.archive.picture import Locator, Picture, Reading, Unread
 from endolink.serving.archive.sources import fetch, find, videos
 from endolink.serving.archive.sources.videos import VideoFile
 
-pytest.importorskip("av", reason="video needs the archive extra")
+av = pytest.importorskip("av", reason="video needs the archive extra")
 
 
 def test_a_video_is_a_study_with_times() -> None:
@@ -43,6 +44,34 @@ def test_single_pictures_are_sought_and_the_same(monkeypatch: pytest.MonkeyPatch
     monkeypatch.undo()
     wrong = {Locator(place, number=3): 0.05, Locator(place, number=200): times[wanted[3]]}
     assert {at.number for at, _ in fetch(wrong, Reading())} == {3, 200}
+
+
+def test_keyframes_are_the_same_pictures_at_the_same_times(tmp_path: Path) -> None:
+    place = tmp_path / "film.mp4"
+    with av.open(str(place), "w") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        stream.options = {"g": "12", "sc_threshold": "0"}
+        for number in range(40):
+            pixels = np.full((64, 96, 3), 40 + 4 * number, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode())
+    (stored,) = find([str(place)])
+    every = {p.time_s: p.load() for p in stored.pictures(Reading()) if isinstance(p, Picture)}
+    reading = Reading(keyframes=True)
+    found = list(stored.pictures(reading, "digest"))
+    keys = [one for one in found if isinstance(one, Picture)]
+    assert len(keys) == len(found)  # nor is the film taken for one that was cut short
+    assert [one.time_s for one in keys] == pytest.approx([0, 1.2, 2.4, 3.6])
+    assert [one.locator.number for one in keys] == [0, 1, 2, 3]
+    same = dict(fetch({one.locator: one.time_s for one in keys}, reading))
+    again = dict(fetch({one.locator: None for one in keys}, reading))
+    for one in keys:
+        for image in (one.load(), same[one.locator], again[one.locator]):
+            whole = every[one.time_s]
+            assert isinstance(image, Frame)
+            assert isinstance(whole, Frame)
+            assert image.sha256 == whole.sha256
 
 
 def test_what_is_left_of_a_cut_video_is_given_and_the_damage_told(tmp_path: Path) -> None:
