@@ -28,6 +28,7 @@
     ├── DicomError                  a DICOM file
     │   ├── DicomUnreadable         dicom-unreadable          not DICOM, or a damaged header
     │   ├── DicomUnsupported        dicom-unsupported         DICOM of a kind that is not read
+    │   │   └── DicomOwn                dicom-own                 written by EndoLink: no source
     │   ├── DicomTooLarge           dicom-too-large
     │   └── DicomCorrupt            dicom-corrupt             pixel data that breaks its promises
     ├── PacsError                   an archive that is spoken to over DICOMweb
@@ -254,6 +255,11 @@ class DicomUnreadable(DicomError):
 class DicomUnsupported(DicomError):
     code = "dicom-unsupported"
     title = "This kind of DICOM file is not read"
+
+
+class DicomOwn(DicomUnsupported):
+    code = "dicom-own"
+    title = "EndoLink has written this DICOM file itself"
 
 
 class DicomTooLarge(DicomError):

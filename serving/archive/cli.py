@@ -16,6 +16,7 @@ from endolink.model.errors import EndoLinkError
 from endolink.serving.archive import options
 from endolink.serving.archive.cluster import RayEngine, address
 from endolink.serving.archive.job import Job, Unwritten, run
+from endolink.serving.archive.ledger import Ledger
 from endolink.serving.archive.meter import Meter
 from endolink.serving.archive.options import Form
 from endolink.serving.archive.scoring import Progress, Scored, score_pictures
@@ -183,7 +184,7 @@ def watch(
                 say=console.print,
             )
             for done in arrived:
-                _tell(console, done, job, unwritten)
+                _tell(console, done, job, unwritten, _reasons(done, ledger))
     except KeyboardInterrupt:
         console.print("Stopped; the same line goes on from here.")
 
@@ -225,18 +226,32 @@ def _run(job: Job, places: list[str], *, resume: bool) -> int:
     with job.open_ledger(resume=resume) as ledger, Meter(console, lambda: _count(places)) as meter:
         for done in run(job, ledger, find(places), unwritten):
             meter.show(done)
-    _tell(console, done, job, unwritten)
+        reasons = _reasons(done, ledger)
+    _tell(console, done, job, unwritten, reasons)
     if unwritten.errors:
         raise typer.Exit(1)
     return done.scored + done.known + done.passed
 
 
-def _tell(console: Console, done: Progress, job: Job, unwritten: Unwritten) -> None:
+def _reasons(done: Progress, ledger: Ledger) -> dict[str, int]:
+    return ledger.failures() if done.failed else {}
+
+
+def _tell(
+    console: Console, done: Progress, job: Job, unwritten: Unwritten, reasons: dict[str, int]
+) -> None:
+    if done == Progress():
+        console.print("Nothing was found there to be scored.")
+        return
+    passed = f", {done.passed:,} files done before" if done.passed else ""
     console.print(
         f"{done.scored:,} frames scored, {done.known:,} known already, {done.failed:,} without a "
-        f"verdict. Results are in {job.out}.",
+        f"verdict{passed}. Results are in {job.out}.",
         soft_wrap=True,
     )
+    if reasons:
+        said = ", ".join(f"{code} {count:,}" for code, count in reasons.items())
+        console.print(f"Without a verdict in all: {said}. Each has a row that says why.")
     for pseudonym, error in unwritten.errors.items():
         console.print(f"[red]Study {pseudonym} was not written[/] ({error.code}): {error.detail}")
 

@@ -1,7 +1,8 @@
 """`endolink deidentify` and `endolink reviewed`."""
 
+import secrets
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
@@ -11,6 +12,8 @@ from endolink.model.errors import EndoLinkError, ExtraMissing
 from endolink.serving.archive.sources.dicom import is_dicom
 from endolink.serving.archive.sources.files import find_files
 from endolink.serving.audit.witness import rules_of
+
+_KEY_BYTES: Final = 32
 
 
 def deidentify(
@@ -23,8 +26,8 @@ def deidentify(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="A secret of at least 16 bytes: the same one gives the same pseudonyms, UIDs and "
-            "dates in every run. Without it a run stands by itself.",
+            help="A secret of at least 16 bytes, made if it is not there: the same one gives the "
+            "same pseudonyms, UIDs and dates in every run. Without it a run stands by itself.",
         ),
     ] = None,
 ) -> None:
@@ -48,6 +51,9 @@ def deidentify(
         ) from error
     require(frozenset({"pixels"}), out, rules_of("deidentify"))
     try:
+        if key is not None and not key.exists():
+            key.touch(mode=0o600)
+            key.write_bytes(secrets.token_bytes(_KEY_BYTES))
         pseudonyms = Pseudonyms(key.read_bytes()) if key else Pseudonyms()
     except (OSError, ValueError) as error:
         raise typer.BadParameter(str(error), param_hint="--key") from None

@@ -250,6 +250,16 @@ class Ledger:
             rows = self._db.execute("SELECT line FROM studies WHERE line IS NOT NULL ORDER BY id")
             return [line for (line,) in rows]
 
+    def failures(self) -> dict[str, int]:
+        """Count the pictures, and the things, that have no verdict: by the error's code."""
+        with self._lock, _translated():
+            rows = self._db.execute(
+                "SELECT json_extract(COALESCE(frames.failure, outcomes.failure), '$.code') AS code,"
+                " count(*) FROM frames LEFT JOIN outcomes USING (content)"
+                " WHERE verdict IS NULL GROUP BY code ORDER BY count(*) DESC, code"
+            )
+            return dict(rows.fetchall())
+
     def pseudonym(self, study: str) -> str:
         """Give a study the name that goes out: 80 bits of an HMAC-SHA256 under the secret."""
         with self._lock, _translated():

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -25,6 +25,9 @@ from endolink.serving.archive.sinks.report import ReportSink
 from endolink.serving.archive.sinks.table import TableSink
 from endolink.serving.archive.sources.dicomweb import Pacs
 
+if TYPE_CHECKING:
+    from endolink.serving.archive.sinks.dicom_objects import DicomStore
+
 
 class Form(StrEnum):
     """How results are given: the first two on the screen, the others in a folder."""
@@ -41,6 +44,7 @@ class Form(StrEnum):
 
 
 ON_SCREEN: Final = (Form.TABLE, Form.JSONL)
+_DICOM: Final = frozenset({Form.DICOM_SR, Form.KEY_OBJECTS, Form.CAPTURES})
 
 Bundle = Annotated[
     Path | None,
@@ -179,8 +183,15 @@ class Shared:
         rules: EgressSettings,
         engine: Engine | None = None,
     ) -> Job:
-        """Make the job of scoring into the folder `out`, as far as `rules` let it."""
+        """Make the job of scoring into the folder `out`, as far as `rules` let it.
+
+        Raises EgressRefused where a patient's study may not get the DICOM forms that are asked for:
+        better now than after a night.
+        """
         reading = self.reading(classifier)
+        forms = tuple(forms)
+        if _DICOM.intersection(forms):
+            _dicom_store(rules, self.store).ask(out, pixels=Form.CAPTURES in forms)
         return Job(
             out=out,
             classifier=classifier,
@@ -270,21 +281,26 @@ def _dicom_sink(
     rules: EgressSettings,
     store: str | None,
 ) -> Sink:
+    where = _dicom_store(rules, store)
+    from endolink.serving.archive.sinks.captures import CapturesSink  # noqa: PLC0415 - an extra
+    from endolink.serving.archive.sinks.key_objects import KeyObjectsSink  # noqa: PLC0415
+    from endolink.serving.archive.sinks.structured_report import (  # noqa: PLC0415
+        StructuredReportSink,
+    )
+
+    if form is Form.CAPTURES:
+        return CapturesSink(where, classifier, reading)
+    return KeyObjectsSink(where) if form is Form.KEY_OBJECTS else StructuredReportSink(where)
+
+
+def _dicom_store(rules: EgressSettings, store: str | None) -> "DicomStore":
     try:
-        from endolink.serving.archive.sinks.captures import CapturesSink  # noqa: PLC0415 - an extra
         from endolink.serving.archive.sinks.dicom_objects import DicomStore  # noqa: PLC0415
-        from endolink.serving.archive.sinks.key_objects import KeyObjectsSink  # noqa: PLC0415
-        from endolink.serving.archive.sinks.structured_report import (  # noqa: PLC0415
-            StructuredReportSink,
-        )
     except ImportError as error:
         raise ExtraMissing(
             "DICOM needs the archive extra; pip install 'endolink[archive]' brings it."
         ) from error
-    where = DicomStore(rules, None if store is None else Pacs(store))
-    if form is Form.CAPTURES:
-        return CapturesSink(where, classifier, reading)
-    return KeyObjectsSink(where) if form is Form.KEY_OBJECTS else StructuredReportSink(where)
+    return DicomStore(rules, None if store is None else Pacs(store))
 
 
 def read_secret(path: Path) -> bytes:

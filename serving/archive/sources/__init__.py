@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from endolink.model.errors import EndoLinkError
+from endolink.model.errors import DicomOwn, EndoLinkError
 from endolink.model.frame import Frame
 from endolink.serving.archive.picture import Locator, Picture, Reading, Unread
 from endolink.serving.archive.sources.containers import TarContainer, ZipContainer
@@ -62,13 +62,18 @@ class Stored:
     def pictures(self, reading: Reading, digest: str | None = None) -> Iterator[Picture | Unread]:
         """Give the pictures, and whatever goes wrong as an `Unread`; it raises nothing.
 
+        What EndoLink has written itself, and stored beside the pictures, is neither.
         `digest` is what `source.digest` gave, where that was asked for.
         """
         after = 0
         try:
             for picture in self.source.pictures(self.place, digest, reading):
                 after = picture.index + 1
+                if isinstance(picture, Unread) and isinstance(picture.error, DicomOwn):
+                    continue
                 yield picture
+        except DicomOwn:
+            return
         except EndoLinkError as error:
             yield Unread(Locator(self.place), self.place, error, index=after)
 

@@ -16,6 +16,7 @@ from pydicom.tag import Tag
 
 from endolink.model.errors import (
     DicomCorrupt,
+    DicomOwn,
     DicomUnreadable,
     DicomUnsupported,
     EndoLinkError,
@@ -220,7 +221,7 @@ class DicomFile:
                 "Photographic and Secondary Capture images are read."
             )
         if self.header.get("Manufacturer") == OURS:
-            raise DicomUnsupported("EndoLink has written this object itself; it is no source.")
+            raise DicomOwn("EndoLink has written this object itself; it is no source.")
         if self.transfer_syntax not in NATIVE | ENCAPSULATED | VIDEO:
             raise DicomUnsupported(
                 f"The transfer syntax {self.transfer_syntax} is not read; convert the file to "

@@ -167,8 +167,12 @@ class DicomWebSource:
                 yield first
                 yield from met
                 return
-        with self._open(place, reading.limits) as file:
-            yield from dicom_file.read_pictures(file, Locator(place), reading.every_s, only)
+        try:
+            with self._open(place, reading.limits) as file:
+                yield from dicom_file.read_pictures(file, Locator(place), reading.every_s, only)
+        except EndoLinkError as error:
+            # It cannot be read, and it is known of which study it is.
+            yield Unread(Locator(place), f"{dicom_file.STUDY}{_parts(place)['study']}", error)
 
     def _frame_by_frame(
         self, place: str, reading: Reading, only: frozenset[int | None] | None

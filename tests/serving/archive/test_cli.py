@@ -144,6 +144,7 @@ def test_a_folder_of_results_is_gone_on_with(
     done = run(*command)
     assert done.returncode == 0, done.stderr
     assert b"2 frames scored, 0 known already, 2 without a verdict" in done.stderr
+    assert b"frame-not-an-image 1, frame-truncated 1" in done.stderr
     (folder,) = (out / "studies").iterdir()
     assert sorted(path.name for path in folder.iterdir()) == ["frames.csv", "frames.parquet"]
     done = run(*command)

@@ -7,8 +7,6 @@ from typer.testing import CliRunner
 from endolink.serving.archive import deidentify_cli, deidentify_files
 from tests.studies import still_with_text
 
-KEY = b"0123456789abcdef"
-
 
 @pytest.fixture(autouse=True)
 def _plant_little(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -18,7 +16,6 @@ def _plant_little(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_commands(tmp_path: Path) -> None:
     still_with_text(tmp_path)
     key = tmp_path / "hospital.key"
-    key.write_bytes(KEY)
     out = tmp_path / "out"
     invoke = CliRunner().invoke
     app = typer.Typer()
@@ -27,5 +24,8 @@ def test_the_commands(tmp_path: Path) -> None:
     first = invoke(app, ["deidentify", str(tmp_path), str(out), "--key", str(key)])
     assert first.exit_code == 0, first.output
     assert "1 files written" in first.output
+    # The key was not there: it is made, and for its owner alone.
+    assert len(key.read_bytes()) == 32
+    assert key.stat().st_mode & 0o777 == 0o600
     second = invoke(app, ["reviewed", str(out), "--by", "A. Reader"])
     assert second.exit_code == 0, second.output
