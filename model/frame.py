@@ -58,13 +58,14 @@ class Frame:
 class Limits:
     """What is refused before it costs anything.
 
-    The defaults: 32 MiB holds an uncompressed 4K frame; 64 Mpx is eight 4K frames, 192 MB decoded;
-    below 32 pixels a side there is nothing to judge. Raises ValueError for a limit that is not
-    positive, or that Pillow's own bound on pixels would undercut.
+    The defaults: 32 MiB holds an uncompressed 4K frame; 33 Mpx is one 8K frame, 100 MB decoded, and
+    no picture of so many takes a decoder a second; below 32 pixels a side there is nothing to
+    judge. Raises ValueError for a limit that is not positive, or that Pillow's own bound on pixels
+    would undercut.
     """
 
     max_bytes: int = 32 * 2**20
-    max_pixels: int = 64_000_000
+    max_pixels: int = 7680 * 4320
     min_side: int = 32
 
     def __post_init__(self) -> None:
@@ -225,7 +226,8 @@ def _rgb(image: Image.Image) -> NDArray[np.uint8]:
             return np.repeat(grey[..., None], 3, axis=2)
         case "RGBA" | "LA" | "PA":
             # Premultiplied colour is what lies on black.
-            return np.asarray(image.convert("RGBA").convert("RGBa"))[..., :3]
+            colour = image if mode == "RGBA" else image.convert("RGBA")
+            return np.asarray(colour.convert("RGBa"))[..., :3]
         case "RGBa":
             return np.asarray(image)[..., :3]
         case "P" | "CMYK" | "YCbCr" | "RGBX":

@@ -12,7 +12,8 @@ from endolink.model.errors import BundleInvalid
 from endolink.model.findings import FINDINGS
 from endolink.model.preprocess import Positive, Preprocess, Unit
 
-_CLOSED = ConfigDict(extra="forbid")
+# JSON has no NaN, and every figure here is one.
+_CLOSED = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 # A name in the bundle's own folder: never a path, never hidden.
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]

@@ -26,7 +26,7 @@ RESAMPLING = {
 FINER = 1.5
 
 
-@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+@dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
 class Preprocess:
     """How a network wants its input; it travels in the bundle's manifest.
 

@@ -183,7 +183,13 @@ class _Reader:
                 if self.time_s + _ROUNDING_S < due:
                     continue
                 due = (floor((self.time_s + _ROUNDING_S) / every_s) + 1) * every_s
-            yield TimedFrame(self.time_s, _frame(picture, self.pictures - 1))
+            try:
+                frame = _frame(picture, self.pictures - 1)
+            except self.av.FFmpegError:
+                # Damage can name a way to store pixels that nothing converts.
+                self.damage += 1
+                continue
+            yield TimedFrame(self.time_s, frame)
         self._report()
 
     def seek(self, wanted: Mapping[int, float]) -> Iterator[TimedFrame]:
@@ -213,7 +219,11 @@ class _Reader:
                 if at_s > time_s - near_s:
                     break
             if abs(at_s - time_s) <= _ROUNDING_S:
-                yield TimedFrame(time_s, _frame(picture, number))
+                try:
+                    frame = _frame(picture, number)
+                except self.av.FFmpegError:
+                    return
+                yield TimedFrame(time_s, frame)
 
     def _decode(self) -> Iterator[Any]:
         """Yield every picture that can be decoded; count in `damage` what cannot."""

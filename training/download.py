@@ -217,12 +217,12 @@ def _begins(answer: http.client.HTTPResponse, state: _State) -> tuple[bool, int 
     """Say whether an answer begins at the first byte, and how large the whole file is."""
     length = answer.headers.get("Content-Length")
     if answer.status != http.HTTPStatus.PARTIAL_CONTENT:
-        return True, int(length) if length and length.isdigit() else None
+        return True, int(length) if length and length.isdecimal() else None
     unit, _, rest = answer.headers.get("Content-Range", "").partition(" ")
     span, _, total = rest.partition("/")
     if unit != "bytes" or span.partition("-")[0] != str(state.received):
         raise ConnectionError("the server sent another part than was asked for")
-    return False, int(total) if total.isdigit() else None
+    return False, int(total) if total.isdecimal() else None
 
 
 def _validator(answer: http.client.HTTPResponse) -> str | None:
@@ -240,7 +240,7 @@ def _open(url: str, headers: dict[str, str]) -> http.client.HTTPResponse:
         with error:
             if error.code in _AGAIN:
                 after = error.headers.get("Retry-After", "")
-                time.sleep(min(float(after) if after.isdigit() else 0.0, _LONGEST_WAIT))
+                time.sleep(min(float(after) if after.isdecimal() else 0.0, _LONGEST_WAIT))
                 raise ConnectionError(f"the server answered {error.code}") from error
             if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
                 raise DownloadMismatch(

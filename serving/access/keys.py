@@ -7,7 +7,6 @@ has changed, and a key is replaced without a pause: make another, hand it out, r
 
 import hashlib
 import hmac
-import json
 import os
 import re
 import secrets
@@ -198,7 +197,7 @@ def _read(path: Path) -> tuple[Key, ...]:
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise KeysUnusable(f"{path}: too large for a file of keys")
-        return _File.model_validate(json.loads(path.read_bytes())).keys
+        return _File.model_validate_json(path.read_bytes()).keys
     except FileNotFoundError:
         return ()
     except OSError as error:

@@ -31,6 +31,8 @@ _MOST_BYTES: Final = 2**20
 _FRESH_S: Final = 3600.0
 _AGAIN_S: Final = 10.0
 _LONGEST_TOKEN: Final = 8192
+# What comes of an answer that is not what a provider publishes.
+_UNFIT: Final = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -99,11 +101,12 @@ class Tokens:
                 leeway=_LEEWAY_S,
                 options={"require": ["exp", "iat", "iss", "aud", "sub"]},
             )
-        except (jwt.PyJWTError, ValueError, TypeError):
+            return Principal(
+                f"oidc:{claims['sub']}"[:200], self.provider.scopes(claims), float(claims["exp"])
+            )
+        # JSON may be nested too deeply to be read, and hold numbers too large for a clock.
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
             return None
-        return Principal(
-            f"oidc:{claims['sub']}"[:200], self.provider.scopes(claims), float(claims["exp"])
-        )
 
     def _key(self, key_id: str | None) -> jwt.PyJWK | None:
         """Give a key of the provider; an unknown one may be new, and is looked for."""
@@ -118,7 +121,7 @@ class Tokens:
     def _refresh(self) -> None:
         try:
             keys = _published(self.provider.issuer)
-        except (OSError, URLError, ValueError, KeyError, TypeError, jwt.PyJWTError) as error:
+        except (*_UNFIT, URLError, jwt.PyJWTError) as error:
             if not self._keys:
                 raise IdentityUnreachable(
                     "the identity provider's keys cannot be fetched, and no token can be checked"

@@ -223,7 +223,7 @@ def _is_export(where: str) -> bool:
 def _held(path: Path) -> Checkpoint:
     try:
         return Checkpoint.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise AuditUnavailable(f"{path}: not a checkpoint") from error
 
 

@@ -52,5 +52,8 @@ def canonical(body: Mapping[str, JsonValue]) -> str:
 
 
 def iso(at: int) -> str:
-    """Write microseconds since 1970 as ISO 8601 in UTC."""
-    return datetime.fromtimestamp(at / 1e6, UTC).isoformat(timespec="microseconds")
+    """Write microseconds since 1970 as ISO 8601 in UTC; as they are where no calendar has them."""
+    try:
+        return datetime.fromtimestamp(at / 1e6, UTC).isoformat(timespec="microseconds")
+    except (OverflowError, ValueError, OSError):
+        return f"{at} µs"

@@ -15,6 +15,8 @@ from endolink.serving.audit.store import Store
 _FORMAT: Final = "endolink-audit-1"
 # No line that we write is longer; one that is was not written by us.
 _LONGEST_LINE: Final = 2**20
+# The first has all checkpoints: some 300 bytes for a thousand entries.
+_LONGEST_HEAD: Final = 2**28
 
 
 def write_lines(store: Store, chain: str, out: TextIO) -> int:
@@ -59,14 +61,14 @@ class Exported:
         """
         try:
             with path.open(encoding="utf-8") as lines:
-                head = json.loads(lines.readline())
+                head = json.loads(lines.readline(_LONGEST_HEAD))
             if head["format"] != _FORMAT:
                 raise ValueError(head["format"])
             checkpoints = tuple(Checkpoint.from_json(each) for each in head["checkpoints"])
-            return cls(path, str(head["chain"]), checkpoints)
+            return cls(path, _text(head["chain"]), checkpoints)
         except OSError as error:
             raise AuditUnavailable(f"{path}: {error.strerror}") from error
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise AuditUnavailable(f"{path}: not an export of an audit log") from error
 
     def entries(self) -> Iterator[Entry]:
@@ -86,8 +88,15 @@ class Exported:
                     sequence, at, kind, body, last = json.loads(line)
                     if not (type(sequence) is int and type(at) is int):
                         raise TypeError
-                    yield Entry(sequence, at, str(kind), str(body), bytes.fromhex(last))
-                except (ValueError, TypeError) as error:
+                    yield Entry(sequence, at, _text(kind), _text(body), bytes.fromhex(last))
+                except (ValueError, TypeError, RecursionError) as error:
                     raise AuditUnavailable(
                         f"{self.path}: line {number} is not an entry; the file was damaged"
                     ) from error
+
+
+def _text(value: object) -> str:
+    """Take a text that can be hashed: JSON can hold halves of characters, which have no bytes."""
+    text = str(value)
+    text.encode()
+    return text

@@ -124,5 +124,5 @@ def _says(entry: Entry, through: int, last: bytes) -> bool:
     try:
         body = json.loads(entry.body)
         return bool(body["through"] == through and body["hash"] == last.hex())
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return False

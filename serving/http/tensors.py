@@ -9,6 +9,7 @@ import base64
 import binascii
 import json
 import math
+import re
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,9 +22,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from endolink.model.errors import RequestInvalid
 
 HEADER = "Inference-Header-Content-Length"
+# Python refuses to read numbers of thousands of digits, and no length has so many.
+_LENGTH = re.compile("[0-9]{1,18}")
 
 Parameters = dict[str, Any]
-Count = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=0, lt=2**40)]
 
 
 class _Part(BaseModel):
@@ -74,7 +77,7 @@ def parse(body: bytes, header_length: str | None) -> Inference:
     """
     split = len(body)
     if header_length is not None:
-        if not header_length.isdecimal() or int(header_length) > len(body):
+        if not _LENGTH.fullmatch(header_length) or int(header_length) > len(body):
             raise RequestInvalid(f"{HEADER} is not a length within the body.")
         split = int(header_length)
     try:
@@ -112,15 +115,13 @@ def _from_json(tensor: InputTensor, name: str) -> Sequence[bytes] | NDArray[np.u
             return [base64.b64decode(text, validate=True) for text in texts]
         except (binascii.Error, ValueError):
             raise RequestInvalid(f"{name}: an element is not base64.") from None
-    try:
-        values = np.array(tensor.data)
-    except ValueError:
-        values = np.array([])
-    if values.size != count or values.dtype.kind != "i":
+    # As objects: among texts, NumPy would give each number as much room as the longest text takes.
+    values = np.array(tensor.data, dtype=object).ravel().tolist()
+    if len(values) != count or set(map(type, values)) - {int}:
         raise RequestInvalid(f"{name}: its data is not {count} whole numbers.")
-    if count and not 0 <= values.min() <= values.max() <= 255:
+    if count and not 0 <= min(values) <= max(values) <= 255:
         raise RequestInvalid(f"{name}: a number is not in 0 to 255.")
-    return values.astype(np.uint8).reshape(tensor.shape)
+    return _shaped(np.array(values, np.uint8), tensor.shape, name)
 
 
 def _from_bytes(
@@ -130,7 +131,7 @@ def _from_bytes(
     if tensor.datatype == "UINT8":
         if len(raw) != count:
             raise RequestInvalid(f"{name}: it has {len(raw)} bytes and not {count}.")
-        return np.frombuffer(raw, np.uint8).reshape(tensor.shape)
+        return _shaped(np.frombuffer(raw, np.uint8), tensor.shape, name)
     elements = []
     while len(raw):
         if len(raw) < 4 or len(raw) - 4 < (length := struct.unpack_from("<I", raw)[0]):
@@ -140,6 +141,14 @@ def _from_bytes(
     if len(elements) != count:
         raise RequestInvalid(f"{name}: it has {len(elements)} elements and not {count}.")
     return elements
+
+
+def _shaped(values: NDArray[np.uint8], shape: list[int], name: str) -> NDArray[np.uint8]:
+    try:
+        return values.reshape(shape)
+    except ValueError:
+        # None of its sides may be so long, not even where another is 0.
+        raise RequestInvalid(f"{name}: its shape is not one of a picture.") from None
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,5 @@
 import io
+import zipfile
 from dataclasses import replace
 
 import numpy as np
@@ -57,3 +58,37 @@ def test_other_bytes_are_refused(data: bytes) -> None:
 
 def test_a_zero_embedding_has_a_finite_distance(rule: Familiarity) -> None:
     assert np.isfinite(rule.distance(np.zeros((1, 64)))).all()
+
+
+def test_an_array_that_is_shorter_than_its_header_says_takes_no_memory(rule: Familiarity) -> None:
+    parts = dict(np.load(io.BytesIO(rule.to_bytes())))
+    head = b"{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000,), }\n"
+    vast = b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as packed:
+        for name, part in parts.items():
+            held = io.BytesIO()
+            np.save(held, part)
+            packed.writestr(f"{name}.npy", vast if name == "mean" else held.getvalue())
+    with pytest.raises(ValueError, match="not as long as its header says"):
+        Familiarity.from_bytes(buffer.getvalue())
+
+
+@pytest.mark.parametrize(
+    ("name", "part", "why"),
+    [
+        ("mean", np.zeros(3, np.float32), "do not fit"),
+        ("distances", np.zeros(0, np.float32), "do not fit"),
+        ("variances", np.full(8, -1.0, np.float32), "not above 0"),
+        ("mean", np.full(64, np.nan, np.float32), "no number"),
+        ("mean", np.zeros(9_000_000, np.float64), "more than 67,108,864 bytes"),
+    ],
+)
+def test_parts_that_do_not_fit_are_refused(
+    rule: Familiarity, name: str, part: np.ndarray, why: str
+) -> None:
+    parts = dict(np.load(io.BytesIO(rule.to_bytes())))
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **{**parts, name: part})
+    with pytest.raises(ValueError, match=why):
+        Familiarity.from_bytes(buffer.getvalue())

@@ -34,3 +34,8 @@ def test_what_is_not_json_is_refused() -> None:
 
 def test_a_time_is_utc() -> None:
     assert iso(0) == "1970-01-01T00:00:00.000000+00:00"
+
+
+@pytest.mark.parametrize("at", [10**30, -(10**17)])
+def test_a_time_that_no_calendar_has_is_written_as_it_is(at: int) -> None:
+    assert iso(at) == f"{at} µs"

@@ -39,7 +39,7 @@ def test_csv_has_a_line_for_each(store: Store, tmp_path: Path) -> None:
     assert (tmp_path / "a.csv").read_text().startswith("sequence,time,kind,body,hash")
 
 
-@pytest.mark.parametrize("content", ["", "{}", "[]", '{"format": "x"}', "\x00" * 50])
+@pytest.mark.parametrize("content", ["", "{}", "[]", '{"format": "x"}', "\x00" * 50, "[" * 100_000])
 def test_another_file_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "x").write_text(content)
     with pytest.raises(AuditUnavailable, match="not an export"):

@@ -44,6 +44,11 @@ def test_pixels_come_out_as_they_went_in_either_way() -> None:
         (b"{}", "3"),
         (b"{}", "x"),
         (b'{"inputs": []}', None),
+        (b"{}", "9" * 5000),
+        (request(datatype="UINT8", shape=[10**800] * 4, data=[1]), None),
+        (request(datatype="UINT8", shape=[0, *[2**31] * 3], data=[]), None),
+        # NumPy would give each of the numbers as much room as the text takes: 8 TB.
+        (request(datatype="UINT8", shape=[1], data=["x" * 2**20, *[1] * 2**21]), None),
         (request(datatype="FP32", shape=[1], data=[1]), None),
         (request(datatype="UINT8", shape=[2], data=[1]), None),
         (request(datatype="UINT8", shape=[1], data=[256]), None),
