@@ -7,11 +7,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks import appearance, training
 from benchmarks.emulator import missing
 from benchmarks.flood import flood
 from benchmarks.frame import HEIGHT, WIDTH, ordinary_frame
 from benchmarks.process import served
+from benchmarks.screens import SCREENS
+from endolink.model.frame import Frame, decode
+from endolink.model.view import View, find_view
+from endolink.sample_data import frames as stills
+from endolink.training.datasets import open_data
 from tests.bundles import tiny_bundle
+from tests.training.pictures import fill_folder
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -84,3 +91,60 @@ def test_what_is_let_in_and_refused_in_a_flood_is_timed_from_its_sending(tiny: P
     assert 10 <= len(rows) <= 30
     assert set(rows[:, 1]) <= {200, 503}
     assert np.median(rows[:, 0]) < 1000
+
+
+def test_training_is_compared_with_a_plain_loop(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frames = fill_folder(tmp_path / "drawn", 16)
+    small = ("--architecture", "alexnet", "--size", "96", "--batch", "8", "--rounds", "1")
+    training.main(["--data", f"folder:{frames}", *small])
+    rows = [line.split("│")[1:-1] for line in capsys.readouterr().out.splitlines() if "│" in line]
+    rates = {row[0].strip(): float(row[1]) for row in rows if row[1].strip()}
+    assert set(rates) == {
+        "ImageFolder, DataLoader, fp32",
+        "endolink train",
+        "endolink train --precision fp32",
+        "endolink train --stem 4, as shipped",
+    }
+    assert min(rates.values()) > 0
+
+
+@pytest.fixture(scope="module")
+def rendered() -> tuple[Frame, View]:
+    (path,) = (path for path in stills() if path.stem == "polyp-sessile")
+    frame = decode(path.read_bytes())
+    return frame, find_view(frame)
+
+
+@pytest.mark.parametrize("name", SCREENS)
+def test_a_screen_shows_the_patient_otherwise_and_alike_each_time(
+    name: str, rendered: tuple[Frame, View]
+) -> None:
+    shown = appearance.on_screen(name)(*rendered)
+    again = appearance.on_screen(name)(*rendered)
+    assert isinstance(shown, Frame)
+    assert isinstance(again, Frame)
+    assert shown.pixels.shape == (shown.height, shown.width, 3)
+    assert np.array_equal(shown.pixels, again.pixels)
+    assert not np.array_equal(shown.pixels, rendered[0].pixels)
+    # The patient is still found, wherever the screen put the picture.
+    assert find_view(shown).mask.mean() > 0.1
+
+
+def test_held_out_frames_are_scored_on_every_screen(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frames = fill_folder(tmp_path / "drawn", 4)
+    data = open_data(f"folder:{frames}")
+    split = tmp_path / "split.csv"
+    part = {"00": "train", "01": "validation"}
+    lines = [
+        f"{one.file},{one.label},{one.file},{part.get(one.path.stem, 'test')}"
+        for one in data.samples
+    ]
+    split.write_text("\n".join(["file,finding,group,part", *lines]) + "\n")
+    appearance.main(["--data", f"folder:{frames}", "--split", str(split)])
+    told = capsys.readouterr().out
+    assert "polyp on 6 held-out frames, 2 with it" in told
+    assert all(f"{name}:" in told for name in SCREENS)

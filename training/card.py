@@ -9,7 +9,7 @@ from endolink.model.errors import DataError
 from endolink.model.findings import finding
 from endolink.model.manifest import Figure
 from endolink.training.corruptions import STRENGTHS
-from endolink.training.model_card import evaluation_table
+from endolink.training.model_card import evaluation_table, validated_line
 from endolink.training.report import Report
 
 _FIGURES, _CARD = "## Figures", "MODEL_CARD.md"
@@ -43,7 +43,9 @@ def add_reports(bundle: Bundle, paths: Sequence[Path], folder: Path) -> Bundle:
         for number in range(len(reports))
     ]
     files = {name: report.to_json() for name, report in zip(names, reports, strict=True)}
-    card = _with_figures(bundle.files[_CARD].decode(), reports, names).encode()
+    told = _NOTE.format(files="`, `".join(names))
+    note = f"{told}\n\n{validated_line(bundle.manifest.validated_input)}"
+    card = _with_figures(bundle.files[_CARD].decode(), reports, note).encode()
     manifest = replace(
         bundle.manifest,
         evaluation=tuple(report.evaluation for report in reports),
@@ -79,9 +81,8 @@ def figures(report: Report) -> str:
     return "\n\n".join(parts)
 
 
-def _with_figures(card: str, reports: Sequence[Report], names: Sequence[str]) -> str:
+def _with_figures(card: str, reports: Sequence[Report], note: str) -> str:
     """Replace the section on figures, or add it before the next; what stands after it is kept."""
-    note = _NOTE.format(files="`, `".join(names))
     section = "\n\n".join([_FIGURES, *map(figures, reports), note])
     before, found, rest = card.partition(_FIGURES)
     after = rest[rest.index("\n## ") :] if found and "\n## " in rest else ""

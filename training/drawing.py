@@ -6,6 +6,7 @@ hospital. So the look is parted from the class: polyps are transplanted into fra
 frames with a polyp are cropped or covered until none is left, tones and masks are exchanged.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -46,12 +47,19 @@ class Chances:
     heal: float = 0.3
 
 
-def drawer_of(frames: Frames, recipe: Recipe, chances: Chances = Chances()) -> "Drawer":
-    """Make what draws `frames` as `recipe` says."""
+def drawer_of(
+    frames: Frames,
+    recipe: Recipe,
+    chances: Chances = Chances(),
+    adjust: Callable[[Augment], Augment] | None = None,
+) -> "Drawer":
+    """Make what draws `frames` as `recipe` says; `adjust` may leave changes out."""
     augment = Augment(recipe.train_size, recipe.preprocess.fill)
     augment = replace(
         augment, colour=augment.colour * recipe.colour, cast=augment.cast * recipe.colour
     )
+    if adjust is not None:
+        augment = adjust(augment)
     return Drawer(frames, augment, replace(chances, tone=chances.tone * recipe.colour))
 
 

@@ -24,7 +24,7 @@ from endolink.model.errors import TrainingRefused
 from endolink.model.runtime import available_cpus
 from endolink.training import checkpoint, distributed
 from endolink.training.checkpoint import CHECKPOINT
-from endolink.training.drawing import drawer_of
+from endolink.training.drawing import Drawer, drawer_of
 from endolink.training.feed import Batch, batches
 from endolink.training.frames import Frames
 from endolink.training.inference import arithmetic, infer, make, normalise
@@ -37,6 +37,7 @@ from endolink.training.trackers import tracking
 
 State = dict[str, Tensor]
 Progress = Callable[[int, int, float], None]
+Draw = Callable[[Frames, Recipe], Drawer]
 
 _TRACKED = ("loss", "validation_loss", "macro_f1", "mcc")
 
@@ -80,18 +81,20 @@ def fit(
     folder: Path,
     progress: Progress | None = None,
     finished: Callable[[Epoch], None] | None = None,
+    drawer: Draw = drawer_of,
 ) -> Fitted:
     """Train as `recipe` says, or go on from the checkpoint in `folder`.
 
     The squares are `size` pixels wide, cut as the service cuts them. `progress` is told epoch,
     frames finished and loss after every batch, `finished` of every epoch once it is on disk.
+    `drawer` makes what draws the training frames.
 
     Raises
     ------
     TrainingRefused
         The checkpoint is of another recipe, or the network cannot be made.
     """
-    trainer = _Trainer(recipe, findings, training, validation)
+    trainer = _Trainer(recipe, findings, training, validation, drawer)
     path = folder / CHECKPOINT
     if path.is_file():
         trainer.restore(path)
@@ -113,7 +116,12 @@ def fit(
 
 class _Trainer:
     def __init__(
-        self, recipe: Recipe, findings: tuple[str, ...], training: Frames, validation: Frames
+        self,
+        recipe: Recipe,
+        findings: tuple[str, ...],
+        training: Frames,
+        validation: Frames,
+        drawer: Draw,
     ) -> None:
         _keep_freed_memory()
         # Never more than OMP_NUM_THREADS asks for, nor than the container's quota allows.
@@ -131,7 +139,7 @@ class _Trainer:
         # What is below fp16's range would otherwise be lost.
         half = self.arithmetic is torch.float16
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=half)
-        self.drawer = drawer_of(training, recipe)
+        self.drawer = drawer(training, recipe)
         self.updates = _updates(training.epoch_size(recipe.burst), recipe)
         self.schedule = Schedule(recipe, self.updates)
         self.loss = Loss(recipe, training, self.device)

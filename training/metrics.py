@@ -14,7 +14,7 @@ Flags = NDArray[np.bool_]
 
 CALIBRATION_BINS = 15
 # Sensitivity is also told where specificity is held at these.
-SPECIFICITIES = (0.9, 0.95)
+SPECIFICITIES = (0.9, 0.95, 0.97)
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from endolink.model.findings import finding
-from endolink.model.manifest import Evaluation, Figure, OperatingPoint, Source, Variant
+from endolink.model.manifest import (
+    Evaluation,
+    Figure,
+    OperatingPoint,
+    Source,
+    ValidatedInput,
+    Variant,
+)
 
 if TYPE_CHECKING:
     from endolink.training.export import Papers
@@ -50,8 +57,7 @@ present at or above its threshold, chosen on {measured_on}.
 Intervals are 95 %, from a bootstrap that resamples groups of near-identical frames, not frames.
 Sensitivity and specificity are at the thresholds above; `ece` is the expected calibration error.
 
-Smallest input found to be judged alike: {min_side} pixels on the shorter side; lowest JPEG quality:
-{jpeg_quality}.
+{validated}
 
 ## Limits
 
@@ -93,13 +99,20 @@ def model_card(papers: "Papers", variant: Variant, training: int, validation: in
         validation=f"{validation:,}",
         temperature=variant.temperature,
         evaluation="\n\n".join(map(evaluation_table, papers.evaluation)) or "Not evaluated.",
-        min_side=papers.validated_input.min_side,
-        jpeg_quality=papers.validated_input.jpeg_quality,
+        validated=validated_line(papers.validated_input),
         licence=papers.licence,
         command=provenance.command,
         commit=provenance.git_commit or "unknown",
         seeds=", ".join(map(str, provenance.seeds)),
         libraries=", ".join(f"{name} {version}" for name, version in provenance.libraries.items()),
+    )
+
+
+def validated_line(validated: ValidatedInput) -> str:
+    """Say the poorest input that was found to be judged alike."""
+    return (
+        f"Smallest input found to be judged alike: {validated.min_side} pixels on the shorter "
+        f"side; lowest JPEG quality:\n{validated.jpeg_quality}."
     )
 
 

@@ -30,6 +30,7 @@ def test_a_report_goes_into_card_manifest_and_bundle(tmp_path: Path, report: Pat
     assert card.startswith("# tiny")
     assert card.count("## Figures") == 1
     assert "| jpeg | 0.0% (0.0%-1.0%) | 1.0% (0.0%-3.0%) |" in card
+    assert "Smallest input found to be judged alike: " in card
     assert "inside the outline in 90.0% (80.0%-95.0%) of frames" in card
     Classifier.open(after.path, provider="cpu", threads=1)
 
