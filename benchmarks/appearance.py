@@ -46,6 +46,7 @@ from endolink.training.intervals import Bootstrap
 from endolink.training.metrics import auroc
 from endolink.training.recipe import Recipe
 from endolink.training.splits import Split, read_split
+from endolink.training.stress import draw
 
 Change = Callable[[Frame, View], Frame | bytes]
 
@@ -88,8 +89,11 @@ class Held:
     present: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, samples: Sequence[Sample], split: Split, part: Part, code: str) -> "Held":
+    def of(
+        cls, samples: Sequence[Sample], split: Split, part: Part, code: str, most: int = 10**9
+    ) -> "Held":
         rows = split.indices(part)
+        rows = [rows[number] for number in draw(most, [samples[row].file for row in rows])]
         chosen = tuple(samples[row] for row in rows)
         present, known = targets(chosen, (code,))
         kept = [number for number in range(len(rows)) if known[number, 0]]
@@ -106,11 +110,11 @@ def plain(frame: Frame, _: View) -> Frame:
 
 def on_screen(name: str) -> Change:
     """Show a frame on one of the screens, drawn the same for it on every machine."""
-    _, draw = SCREENS[name]
+    _, screen = SCREENS[name]
 
     def change(frame: Frame, view: View) -> Frame:
         key = hashlib.sha256(f"{name}/{frame.sha256}".encode()).digest()
-        return draw(frame, view, np.random.default_rng(list(key)))
+        return screen(frame, view, np.random.default_rng(list(key)))
 
     return change
 
@@ -172,7 +176,9 @@ def trained(
     split: Split,
     recipe: Recipe,
     folder: Path,
+    *,
     without: Without,
+    learnt: int,
 ) -> Classifier:
     """Train a network that is never drawn some appearances, and open it as a bundle."""
     folder.mkdir(parents=True)
@@ -196,10 +202,12 @@ def trained(
     def drawer(frames: Frames, asked: Recipe) -> Drawer:
         return drawer_of(frames, asked, without.chances, without.lessen)
 
+    rows = split.indices("train")
+    files = [material.samples[row].file for row in rows]
     fit(
         recipe,
         material.findings,
-        material.frames(split.indices("train")),
+        material.frames([rows[number] for number in draw(learnt, files)]),
         material.frames(split.indices("validation")),
         folder=folder,
         drawer=drawer,
@@ -209,13 +217,20 @@ def trained(
 
 
 def left_out_table(
-    material: run.Material, split: Split, recipe: Recipe, code: str, folder: Path
+    material: run.Material,
+    split: Split,
+    recipe: Recipe,
+    code: str,
+    folder: Path,
+    *,
+    tested_on: int,
+    learnt: int,
 ) -> Table:
-    held = Held.of(material.samples, split, "test", code)
+    held = Held.of(material.samples, split, "test", code, tested_on)
     validation = Held.of(material.samples, split, "validation", code)
     shown = table(
         f"{code} on {len(held.samples)} held-out frames in an appearance that the network was "
-        f"trained with, and without ({recipe.epochs} epochs)",
+        f"trained with, and without ({recipe.epochs} epochs of at most {learnt:,} frames)",
         ("", "tested on", "AUROC", "sensitivity", "specificity"),
     )
     tested = [one.tested for one in LEFT_OUT.values()]
@@ -223,7 +238,8 @@ def left_out_table(
     rows = {"with everything": (_EVERYTHING, list(range(len(changes))))}
     rows |= {name: (one, [0, number]) for number, (name, one) in enumerate(LEFT_OUT.items(), 1)}
     for name, (without, which) in rows.items():
-        classifier = trained(material, split, recipe, folder / name.replace(" ", "-"), without)
+        place = folder / name.replace(" ", "-")
+        classifier = trained(material, split, recipe, place, without=without, learnt=learnt)
         (before,) = scores(classifier, validation, code, [plain])
         point = balanced_point(code, before, validation.present, measured_on="validation")
         found = scores(classifier, held, code, [changes[number] for number in which])
@@ -251,16 +267,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--split", required=True, type=Path, help="a run's split.csv")
     parser.add_argument("--bundle", type=Path, help="by default the bundled model", metavar="DIR")
     parser.add_argument("--finding", default="polyp")
+    parser.add_argument("--frames", type=int, default=10**9, help="test on at most so many")
     parser.add_argument("--leave-out", action="store_true", help="train without appearances")
     parser.add_argument("--weights", help="what the short trainings start from")
     parser.add_argument("--epochs", type=int, default=4, help="of each")
+    parser.add_argument("--learn", type=int, default=10**9, help="frames of each, at most")
     parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--cache", type=Path, default=Path("~/.cache/endolink"))
     options = parser.parse_args(arguments)
     console = Console(width=120)
     if not options.leave_out:
         samples, _ = union([open_data(options.data)])
-        held = Held.of(samples, read_split(options.split, samples), "test", options.finding)
+        split = read_split(options.split, samples)
+        held = Held.of(samples, split, "test", options.finding, options.frames)
         console.print(screens_table(Classifier.open(options.bundle), held, options.finding))
         return
     size = options.size
@@ -277,7 +296,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     material = run.gather([options.data], recipe, options.cache, Quiet())
     split = read_split(options.split, material.samples)
     with tempfile.TemporaryDirectory() as folder:
-        console.print(left_out_table(material, split, recipe, options.finding, Path(folder)))
+        console.print(
+            left_out_table(
+                material,
+                split,
+                recipe,
+                options.finding,
+                Path(folder),
+                tested_on=options.frames,
+                learnt=options.learn,
+            )
+        )
 
 
 if __name__ == "__main__":

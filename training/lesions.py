@@ -71,10 +71,11 @@ class VideoFigures:
     """One finding over all films.
 
     `lesion-sensitivity` is the share of lesions for which an alert was on while they were in view,
-    with Clopper & Pearson's exact interval; `false-alarms-per-minute` counts the alerts of at least
-    `shortest_alarm_s` that came on while no such lesion was in view, with Garwood's exact Poisson
-    interval (1936); `median-seconds-to-alert` is from the lesion's first coming into view to the
-    alert, over the lesions that had one, with the interval of the median's order statistics.
+    with Clopper & Pearson's exact interval; `false-alarms-per-minute` counts the alerts that came
+    on while no such lesion was in view, and were on for at least `shortest_alarm_s` until one was
+    or they ended, with Garwood's exact Poisson interval (1936); `median-seconds-to-alert` is from
+    the lesion's first coming into view to the alert, over the lesions that had one, with the
+    interval of the median's order statistics.
     """
 
     finding: str
@@ -179,7 +180,7 @@ def _measure(watched: Sequence[Watched], code: str, shortest_alarm_s: float) -> 
             if seen:
                 waits.append(max(0.0, seen[0].alert_s - lesion.spans[0][0]))
         alarms += sum(
-            event.end_s - event.alert_s >= shortest_alarm_s
+            _alone_s(event, mine) >= shortest_alarm_s
             and not any(lesion.shown(event.start_s, event.alert_s) for lesion in mine)
             for event in alerts
         )
@@ -198,6 +199,16 @@ def _measure(watched: Sequence[Watched], code: str, shortest_alarm_s: float) -> 
     if waits:
         figures.append(_median(sorted(waits), code))
     return VideoFigures(code, len(watched), minutes, lesions, shortest_alarm_s, tuple(figures))
+
+
+def _alone_s(event: Event, lesions: Sequence[Lesion]) -> float:
+    """Say how long an alert was on before a lesion came into view, in seconds.
+
+    Somebody marked when a lesion came into view; an alert that is a few frames sooner is early and
+    not false.
+    """
+    begins = [start for lesion in lesions for start, _ in lesion.spans if start >= event.alert_s]
+    return min([event.end_s, *begins]) - event.alert_s
 
 
 def _median(waits: Sequence[float], code: str) -> Figure:

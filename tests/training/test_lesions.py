@@ -51,6 +51,18 @@ def test_shorter_alarms_count_where_that_is_asked_for() -> None:
         assert video.figures[0].value == alarms
 
 
+@pytest.mark.parametrize(("before", "alarms"), [(0.4, 0.0), (0.6, 1.0)])
+def test_an_alert_shortly_before_a_lesion_was_marked_is_early_and_not_false(
+    before: float, alarms: float
+) -> None:
+    lesion = Lesion("a", "polyp", ((10.0, 14.0),))
+    early = Event("polyp", 9.0, 10.0 - before, 13.0, 12.0, 0.9)
+    (video,) = measure([_watched("one", [lesion], [early])], ["polyp"])
+    figures = {figure.name: figure.value for figure in video.figures}
+    assert figures["lesion-sensitivity"] == 1.0
+    assert figures["false-alarms-per-minute"] == alarms
+
+
 def test_the_phantoms_clip_is_watched_as_a_stream_would(tmp_path: Path) -> None:
     (film,) = read_films(CLIP / "truth.json")
     (lesion,) = film.lesions

@@ -131,10 +131,13 @@ def test_the_bundled_card_tells_the_figures_and_thresholds_of_its_manifest(
         assert thresholds[:3] == [
             f"{value:.3f}" for value in (point.threshold, point.sensitivity, point.specificity)
         ]
+    # Of each finding the first row is its threshold's; an evaluation may not tell of all findings.
+    rows = {code: iter(_row(card, f"`{code}`")[1:]) for code in manifest.findings}
     for number, evaluation in enumerate(manifest.evaluation):
         assert f"**{evaluation.measured_on}**: {evaluation.frames:,} frames" in card
         told: dict[str | None, list[str]] = {None: _row(card, "top finding")[number]}
-        told |= {code: _row(card, f"`{code}`")[1 + number] for code in manifest.findings}
+        codes = dict.fromkeys(figure.finding for figure in evaluation.figures if figure.finding)
+        told |= {code: next(rows[code]) for code in codes}
         for code, cells in told.items():
             figures = [
                 figure
