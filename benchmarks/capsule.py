@@ -44,6 +44,7 @@ from endolink.training.dealing import make_split
 REPOSITORY = Path(__file__).parents[1]
 DATA = REPOSITORY.parent / "shared/data/wce-bleed-gen"
 BUNDLE = REPOSITORY / "model/bundles/capsule"
+CLASSES = ("bleeding", "non-bleeding")
 TARGET = 0.10
 INTERVAL_S = 0.5  # a capsule takes two pictures a second
 _DWELL = 5, 60  # pictures of one place without bleeding

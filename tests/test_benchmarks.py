@@ -1,18 +1,21 @@
+import re
 import subprocess
 import sys
 from io import BytesIO
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks import appearance, training
+from benchmarks import appearance, capsule, training
 from benchmarks.emulator import missing
 from benchmarks.flood import flood
 from benchmarks.frame import HEIGHT, WIDTH, ordinary_frame
 from benchmarks.process import served
 from benchmarks.screens import SCREENS
+from endolink.model.classifier import Classifier
 from endolink.model.frame import Frame, decode
 from endolink.model.view import View, find_view
 from endolink.sample_data import frames as stills
@@ -148,3 +151,50 @@ def test_held_out_frames_are_scored_on_every_screen(
     told = capsys.readouterr().out
     assert "polyp on 6 held-out frames, 2 with it" in told
     assert all(f"{name}:" in told for name in SCREENS)
+
+
+@pytest.mark.shared
+def test_a_capsule_studys_shortlist_is_short_and_keeps_every_burst(shared: Path) -> None:
+    """Frames that the bundle may have learned from: what it is worth, the benchmark says."""
+    folder = shared / "data/wce-bleed-gen"
+    bleeding, normal = (sorted((folder / name).glob("*.jpg")) for name in capsule.CLASSES)
+    frames = capsule.HeldOut(tuple((path,) for path in bleeding[::150]), tuple(normal[::40]))
+    rng = np.random.default_rng(0)
+    classifier = Classifier.open(capsule.BUNDLE, threads=1)
+    came = capsule.read(capsule.plan(frames, 500, rng), classifier, rng)
+    assert (came.frames, came.bursts) == (500, 8)
+    assert came.kept == came.bursts
+    assert came.shortlist <= 50
+    assert came.bleeding < 160
+
+
+@pytest.mark.shared
+@pytest.mark.soak
+def test_a_capsule_study_of_frames_that_were_not_learned_from(
+    shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = shared / "data/wce-bleed-gen"
+    options = ["--frames", "5000", "--data", str(data), "--cache", str(tmp_path)]
+    capsule.main(options)
+    said = capsys.readouterr().out
+    kept, bursts = map(int, re.findall(r"bursts kept +(\d+) of (\d+)", said)[0])
+    (short,) = re.findall(r"shortlist +([\d,]+) frames", said)
+    assert bursts > 100
+    assert kept / bursts > 0.95
+    assert int(short.replace(",", "")) <= 500
+
+
+def test_a_study_is_laid_out_with_each_burst_whole_and_apart() -> None:
+    bursts = tuple((Path(f"{n}-a"), Path(f"{n}-b")) for n in range(5))
+    frames = capsule.HeldOut(bursts, tuple(Path(f"normal-{n}") for n in range(20)))
+    laid = capsule.plan(frames, 400, np.random.default_rng(1))
+    assert len(laid) == 400
+    runs = [number for number, _ in groupby(one.burst for one in laid)]
+    assert sorted(number for number in runs if number is not None) == list(range(5))
+    for number in range(5):
+        shown = [one.path for one in laid if one.burst == number]
+        assert 4 <= len(shown) <= 20
+        assert shown == sorted(shown)
+        assert set(shown) == set(bursts[number])
+    with pytest.raises(ValueError, match="no long run"):
+        capsule.plan(frames, 40, np.random.default_rng(1))

@@ -5,9 +5,10 @@ and hardly any memory: what is kept of a frame is a number or two.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heappush, heappushpop
+from math import inf
 from typing import Final
 
 import numpy as np
@@ -42,6 +43,9 @@ SHORT: Final = round(KEY_FRAMES / SHORTLIST_SHARE)
 
 # So many frames without a finding end its burst: less is a blink, a blur, a drop on the lens.
 _GAP: Final = 10
+# Of so many frames between the scenes one is on the shortlist too, the one that comes nearest to a
+# lesion: a capsule's ten seconds. What the model hardly sees, a reader then still meets.
+STRETCH: Final = 20
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ def summarise(key: str, pseudonym: str, model: ModelIdentity, frames: Frames) ->
             code: count / first.usable if first.usable else 0.0
             for code, count in first.view_quality.items()
         },
-        shortlist=choose_shortlist(first.lesions.ranked, first.scored)
+        shortlist=choose_shortlist(first.lesions.ranked, first.scored, first.between)
         if first.scored > SHORT
         else (),
     )
@@ -122,16 +126,21 @@ def choose_key_frames(
 
 
 def choose_shortlist(
-    scenes: list[tuple[int, float, bool]], frames: int, share: float = SHORTLIST_SHARE
+    scenes: list[tuple[int, float, bool]],
+    frames: int,
+    between: Sequence[tuple[int, float]] = (),
+    share: float = SHORTLIST_SHARE,
 ) -> tuple[int, ...]:
     """Choose the frames that a reader of a long study would look at: their numbers, in order.
 
     `scenes` are (number of the best frame, its evidence, whether it is its burst's best), in any
-    order, of a study of `frames` frames. The best of every burst goes first, then the other scenes
-    by their evidence, as long as they fit into `share` of the frames.
+    order, of a study of `frames` frames, and `between` the best frames of the stretches between
+    them. The best of every burst goes first, then the other scenes by their evidence, then what
+    lies between by its own, as long as they fit into `share` of the frames.
     """
-    ranked = sorted(scenes, key=lambda scene: (not scene[2], -scene[1], scene[0]))
-    return tuple(sorted(number for number, _, _ in ranked[: int(frames * share)]))
+    ranked = [number for number, *_ in sorted(scenes, key=lambda s: (not s[2], -s[1], s[0]))]
+    ranked += [number for number, _ in sorted(between, key=lambda one: (-one[1], one[0]))]
+    return tuple(sorted(ranked[: int(frames * share)]))
 
 
 class Scenes:
@@ -237,6 +246,7 @@ class _FirstPass:
         self.events: list[tuple[str, Event]] = []
         self.lesions = _Bursts()
         self.clearest: tuple[float, int] | None = None
+        self._stretches: dict[int, tuple[int, float]] = {}
         self._best: dict[str, _Best] = {}
         self._series: str | None = None
         self._watch: Watch | None = None
@@ -244,6 +254,12 @@ class _FirstPass:
     @property
     def scenes(self) -> dict[str, list[Scene]]:
         return {code: best.found for code, best in self._best.items() if best.found}
+
+    @property
+    def between(self) -> list[tuple[int, float]]:
+        """The best frame, by number, and its evidence, of every stretch without a scene."""
+        told = {number // STRETCH for number, _, _ in self.lesions.ranked}
+        return [best for stretch, best in self._stretches.items() if stretch not in told]
 
     def take(self, frame: FrameResult, descriptor: Descriptor | None) -> None:
         verdict = frame.outcome
@@ -255,6 +271,7 @@ class _FirstPass:
         self.reasons.update(verdict.reasons)
         for finding in verdict.findings:
             self._count(frame.number, finding, verdict.usable)
+        self._stretch(frame.number, verdict)
         if verdict.usable and (self.clearest is None or verdict.familiarity > self.clearest[0]):
             self.clearest = (verdict.familiarity, frame.number)
         if descriptor is not None:
@@ -267,6 +284,14 @@ class _FirstPass:
         self.lesions.close()
         for best in self._best.values():
             best.scenes.close()
+
+    def _stretch(self, number: int, verdict: Verdict) -> None:
+        best = max(
+            (evidence(f) for f in verdict.findings if f.kind not in {"landmark", "view-quality"}),
+            default=-inf,
+        )
+        if best > self._stretches.get(number // STRETCH, (0, -inf))[1]:
+            self._stretches[number // STRETCH] = (number, best)
 
     def _count(self, number: int, finding: FindingVerdict, usable: bool) -> None:
         if finding.kind == "view-quality":

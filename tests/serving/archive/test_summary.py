@@ -113,6 +113,8 @@ def test_the_shortlist_takes_the_best_of_every_burst_first() -> None:
     assert choose_shortlist(scenes, 30) == (0, 5, 9)
     assert choose_shortlist(scenes, 20) == (5, 9)
     assert choose_shortlist(scenes, 9) == ()
+    # What lies between them comes last, and the nearest to a lesion first of it.
+    assert choose_shortlist(scenes, 50, [(40, -4.0), (45, -3.5)]) == (0, 5, 9, 30, 45)
 
 
 def capsule(found: list[tuple[float, np.ndarray]]) -> StudyResult:
@@ -147,9 +149,11 @@ def test_a_capsules_shortlist_is_short_and_keeps_every_burst() -> None:
 
 
 def test_a_short_study_has_no_shortlist_beside_its_key_frames() -> None:
-    for frames, shown in ((240, 0), (250, 1)):
-        found = [(0.9 if 20 <= n < 25 else 0.01, look(n)) for n in range(frames)]
-        assert (len(capsule(found).shortlist) > 0) == shown
+    found = [(0.9 if 20 <= n < 25 else 0.01 + n / 1e5, look(n)) for n in range(250)]
+    assert capsule(found[:240]).shortlist == ()
+    # The scenes of the burst, and of every stretch of 20 without one the nearest to bleeding.
+    between = [19, *range(59, 250, 20), 249]
+    assert capsule(found).shortlist == (*between[:1], *range(20, 25), *between[1:])
 
 
 @pytest.mark.shared
