@@ -5,6 +5,8 @@ distribution; this file imports none of them. A value is a function with typer's
 `typer.Typer` with sub-commands of its own.
 """
 
+import inspect
+import re
 import sys
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
@@ -54,10 +56,25 @@ def build() -> typer.Typer:
     for entry in sorted(entry_points(group=GROUP), key=_rank):
         command = _load(entry)
         if isinstance(command, typer.Typer):
+            for one in command.registered_commands:
+                one.help = one.help or _flowing(one.callback)
             app.add_typer(command, name=entry.name)
         else:
-            app.command(name=entry.name)(command)
+            app.command(name=entry.name, help=_flowing(command))(command)
     return app
+
+
+def _flowing(command: Callable[..., Any] | None) -> str | None:
+    """Give a command's docstring with its paragraphs on one line each: the screen breaks them."""
+    text = inspect.getdoc(command)
+    if text is None:
+        return None
+    paragraphs = text.split("\n\n")
+    # What is indented is an example, line by line; what goes on further in goes on in its line.
+    return "\n\n".join(
+        re.sub(r"\n(?= {4}\S)", "\n\n", part) if part.startswith(" ") else part.replace("\n", " ")
+        for part in paragraphs
+    )
 
 
 def _rank(entry: EntryPoint) -> tuple[int, str]:

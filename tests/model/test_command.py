@@ -71,3 +71,22 @@ def test_a_plug_in_that_does_not_load_harms_no_other(monkeypatch: pytest.MonkeyP
     result = CliRunner().invoke(app, ["broken"])
     assert isinstance(result.exception, CommandBroken)
     assert "No module named 'nowhere'" in result.exception.detail
+
+
+def test_help_flows_and_examples_stand_by_themselves() -> None:
+    def told() -> None:
+        """Say it.
+
+        A sentence that is broken where
+        the source's line ends.
+
+            endolink one
+            endolink two --option \\
+                going on
+        """
+
+    assert command._flowing(told) == (
+        "Say it.\n\nA sentence that is broken where the source's line ends.\n\n"
+        "    endolink one\n\n    endolink two --option \\\n        going on"
+    )
+    assert command._flowing(None) is None
