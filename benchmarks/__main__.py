@@ -19,6 +19,7 @@ from rich.table import Table
 from benchmarks import (
     abandonment,
     archive,
+    audit,
     comparison,
     link,
     overhead,
@@ -67,6 +68,7 @@ BENCHMARKS = {
     "comparison": Benchmark(
         "how do LitServe and Triton do?", comparison.main, ("--seconds", "0.6")
     ),
+    "audit": Benchmark("what does the audit log add to a request?", audit.main, ("--rounds", "3")),
     "archive": Benchmark(
         "what does scoring a folder add to the bare road?",
         archive.main,

@@ -16,6 +16,8 @@ DEBIAN = {
     "npm": ("npm",),
     "curl": ("curl",),
     "chromium": ("chromium",),
+    "faketime": ("faketime",),
+    "sqlite3": ("sqlite3",),
 }
 
 REPOSITORY = Path(__file__).resolve().parents[1]

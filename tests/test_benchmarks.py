@@ -59,6 +59,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("abandonment", ("answered, each", "60 posted and closed")),
         ("switch", ("before", "during")),
         ("comparison", ("EndoLink", "LitServe", "≥ 2 at 16")),
+        ("audit", ("with the audit log", "every frame kept", "≤ 1.05")),
         ("archive", ("bare road", "archive")),
     ],
 )
