@@ -51,8 +51,12 @@ class _Order:
     done: Future[int]
 
 
+_NUDGE: Final = _Order("", "", Future())
+"""Has the thread look again at the time."""
+
+
 class AuditLog:
-    """One chain, written by one thread of its own.
+    """One chain, written by one thread of its own, or by whoever has the lock.
 
     `append` returns at once; its future is done when the entry is committed. An answer that waits
     for it is never given without its entry. Entries that come while the disk is busy are committed
@@ -85,6 +89,7 @@ class AuditLog:
         self._written = True
         self._ahead = self._clock() - time.monotonic()
         self._closed = False
+        self._writing = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
         self._thread.start()
 
@@ -137,6 +142,29 @@ class AuditLog:
             self._orders.put(_Order(kind, canonical(body), done))
         return done
 
+    @property
+    def quick(self) -> bool:
+        """Whether to `write` costs less than to wait for another thread."""
+        return self._store.quick
+
+    def write(self, kind: str, body: dict[str, JsonValue]) -> int:
+        """Write an entry and wait for it, on this thread where nobody else writes.
+
+        What it gives, and raises, is what the future of `append` does.
+        """
+        if self._closed or not self._writing.acquire(blocking=False):
+            return self.append(kind, body).result()
+        done: Future[int] = Future()
+        try:
+            signed = self._unsigned_since is None
+            self._commit([_Order(kind, canonical(body), done)], sign=False)
+        finally:
+            self._writing.release()
+        if signed:
+            # From now on a checkpoint is due, and the thread has to know when.
+            self._orders.put(_NUDGE)
+        return done.result()
+
     def prune(self, before: float) -> int:
         """Remove what is older than `before` (seconds since 1970), up to a checkpoint; count it.
 
@@ -168,7 +196,8 @@ class AuditLog:
             self._closed = True
             self._orders.put(None)
             self._thread.join()
-            self._store.close()
+            with self._writing:
+                self._store.close()
 
     def _check(self) -> None:
         """Look at what a killed service may have left after its last checkpoint."""
@@ -207,10 +236,12 @@ class AuditLog:
         open_ = True
         while open_:
             orders, open_ = self._wait()
+            orders = [order for order in orders if order is not _NUDGE]
             # Whoever went away meanwhile gets no answer, and so no entry of one.
             orders = [order for order in orders if order.done.set_running_or_notify_cancel()]
-            due = not open_ or any(not order.kind for order in orders) or self._due()
-            self._commit([order for order in orders if order.kind], sign=due)
+            with self._writing:
+                due = not open_ or any(not order.kind for order in orders) or self._due()
+                self._commit([order for order in orders if order.kind], sign=due)
             for order in orders:
                 if not order.kind:
                     order.done.set_result(0)

@@ -35,17 +35,16 @@ class Recorder:
 
     async def frame(self, who: str, verdict: Verdict, written: bytes) -> None:
         """Note the verdict on a frame, as it is about to be `written` to the client."""
-        await self._note(
-            "frame",
-            {
-                "who": who,
-                "request": verdict.request_id,
-                "frame": verdict.frame.sha256,
-                "model": verdict.model.digest,
-                "present": [each.code for each in verdict.findings if each.present],
-                "verdict": hashlib.sha256(written).hexdigest(),
-            },
-        )
+        await self._note("frame", _frame(who, verdict, written))
+
+    def frame_at_once(self, who: str, verdict: Verdict, written: bytes) -> bool:
+        """Note a verdict on the worker that made it, where nothing is waited for there.
+
+        False where a database has to be waited for: that is for `frame`, and keeps no worker.
+        """
+        if self.log.quick:
+            self.log.write("frame", _frame(who, verdict, written))
+        return self.log.quick
 
     async def admin(self, who: str, action: str, model: str, digest: str) -> None:
         """Note that somebody changed which model answers."""
@@ -73,6 +72,17 @@ class Recorder:
 
     async def _note(self, kind: str, body: dict[str, JsonValue]) -> None:
         await asyncio.wrap_future(self.log.append(kind, body))
+
+
+def _frame(who: str, verdict: Verdict, written: bytes) -> dict[str, JsonValue]:
+    return {
+        "who": who,
+        "request": verdict.request_id,
+        "frame": verdict.frame.sha256,
+        "model": verdict.model.digest,
+        "present": [each.code for each in verdict.findings if each.present],
+        "verdict": hashlib.sha256(written).hexdigest(),
+    }
 
 
 class Covered:

@@ -29,7 +29,6 @@ from sqlalchemy import (
 from sqlalchemy.exc import (
     ArgumentError,
     DBAPIError,
-    IntegrityError,
     SQLAlchemyError,
 )
 
@@ -98,8 +97,11 @@ _BUSY_SECONDS: Final = 10
 class Store:
     """An open database of audit chains. Safe for one writer a chain, and any number of readers."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, quick: bool = False) -> None:
+        self.quick = quick
         self._engine = engine
+        self._insert_entry = _Insert(_ENTRIES, engine)
+        self._insert_checkpoint = _Insert(_CHECKPOINTS, engine)
 
     @classmethod
     def open(cls, where: str, *, durable: bool = False, create: bool = True) -> Self:
@@ -136,7 +138,8 @@ class Store:
         except SQLAlchemyError as error:
             engine.dispose()
             raise _unavailable(error) from error
-        return cls(engine)
+        # Where a commit is a write into memory that the system keeps, and a wait for nothing.
+        return cls(engine, quick=url.drivername == "sqlite" and not durable)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -152,18 +155,32 @@ class Store:
         AuditUnavailable
             The database cannot be written, or somebody else has written to the chain.
         """
-        rows = [_row(chain, entry) for entry in entries]
+        driver = self._engine.dialect.dbapi
+        assert driver is not None
         try:
-            with self._engine.begin() as connection:
-                if rows:
-                    connection.execute(insert(_ENTRIES), rows)
+            # The driver itself, and statements that were compiled once: an answer waits for this.
+            connection = self._engine.raw_connection()
+            try:
+                cursor = connection.cursor()
+                for entry in entries:
+                    self._insert_entry(cursor, chain, entry)
                 if checkpoint:
-                    connection.execute(insert(_CHECKPOINTS).values(_row(chain, checkpoint)))
-        except IntegrityError as error:
+                    self._insert_checkpoint(cursor, chain, checkpoint)
+                connection.commit()
+            except driver.Error:
+                try:
+                    connection.rollback()
+                except driver.Error:
+                    # It is the connection that failed: the next entry has another.
+                    connection.invalidate()
+                raise
+            finally:
+                connection.close()
+        except driver.IntegrityError as error:
             raise AuditUnavailable(
                 f"another service writes to the audit chain {chain!r}; give each a chain of its own"
             ) from error
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, driver.Error) as error:
             raise _unavailable(error) from error
 
     def chains(self) -> tuple[str, ...]:
@@ -239,6 +256,20 @@ class Store:
             raise _unavailable(error) from error
 
 
+class _Insert:
+    """One INSERT, compiled once, for whichever database it is."""
+
+    def __init__(self, table: Table, engine: Engine) -> None:
+        compiled = insert(table).compile(dialect=engine.dialect)
+        self._statement = str(compiled)
+        self._names = tuple(compiled.positiontup or ())
+        assert self._names[0] == "chain"
+
+    def __call__(self, cursor: Any, chain: str, item: Entry | Checkpoint) -> None:
+        values = (chain, *(getattr(item, name) for name in self._names[1:]))
+        cursor.execute(self._statement, values)
+
+
 class _Pragmas:
     """How SQLite is to work: readers beside the writer, and a commit that costs little."""
 
@@ -272,17 +303,15 @@ def _url(where: str) -> URL:
     return url.set(drivername="postgresql+pg8000")
 
 
-def _unavailable(error: SQLAlchemyError) -> AuditUnavailable:
+def _unavailable(error: Exception) -> AuditUnavailable:
     # The driver's own words, and not SQLAlchemy's, which quote the statement and its values.
-    said = error.orig if isinstance(error, DBAPIError) and error.orig else type(error).__name__
+    said: object = error
+    if isinstance(error, SQLAlchemyError):
+        said = error.orig if isinstance(error, DBAPIError) and error.orig else type(error).__name__
     if said and not isinstance(said, str) and type(said).__module__.startswith("pg8000"):
-        fields = said.args[0] if said.args else ""
+        fields = next(iter(getattr(said, "args", ())), "")
         said = fields.get("M", "") if isinstance(fields, dict) else type(said).__name__
     return AuditUnavailable(f"the audit log cannot be used: {said}")
-
-
-def _row(chain: str, item: Entry | Checkpoint) -> dict[str, object]:
-    return {"chain": chain, **{name: getattr(item, name) for name in item.__slots__}}
 
 
 def _checkpoint(row: Row[Any]) -> Checkpoint:

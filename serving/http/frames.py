@@ -16,6 +16,7 @@ from endolink.serving.http.resource import (
     Resource,
     client_of,
     remember,
+    remember_at_once,
     service_of,
     while_connected,
 )
@@ -110,7 +111,7 @@ async def judge_frame(request: Request) -> Response:
     with service.intake.hold(length, retry_after=lambda: scheduler.retry_after(lane)):
         data = await body.read(request, length, seconds=service.settings.upload_seconds)
 
-        def job(turn: Turn) -> tuple[Verdict, bytes, bytes]:
+        def job(turn: Turn) -> tuple[Verdict, bytes, bytes, bool]:
             upload = body.unpack(data, content_type, max_bytes)
             verdict = walk(
                 turn,
@@ -121,15 +122,18 @@ async def judge_frame(request: Request) -> Response:
                 sequence=options.sequence,
                 explain=options.explain,
             )
-            return verdict, to_json(verdict), upload.image
+            written = to_json(verdict)
+            noted = remember_at_once(request, turn, verdict, written)
+            return verdict, written, upload.image, noted
 
-        async def judged() -> tuple[Verdict, bytes, bytes]:
-            followed = service.followed(job)
-            answer = await scheduler.run(followed, lane=lane, client=client, deadline=deadline)
-            await remember(request, *answer)
-            return answer
+        async def judged() -> tuple[Verdict, bytes]:
+            verdict, written, image, noted = await scheduler.run(
+                service.followed(job), lane=lane, client=client, deadline=deadline
+            )
+            await remember(request, verdict, written, image, noted=noted)
+            return verdict, written
 
-        verdict, written, _ = await while_connected(request, judged())
+        verdict, written = await while_connected(request, judged())
     return Response(
         written,
         media_type="application/json",

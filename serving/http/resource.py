@@ -13,11 +13,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from endolink.model.errors import NotAllowed
+from endolink.model.errors import Abandoned, NotAllowed
 from endolink.model.frame import Frame
 from endolink.model.verdict import Verdict
 from endolink.serving.access.principal import ANYBODY, Principal
 from endolink.serving.http.deprecation import Deprecation, used
+from endolink.serving.scheduler import Turn
 from endolink.serving.service import Service
 
 T = TypeVar("T")
@@ -132,10 +133,31 @@ def client_of(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
+def remember_at_once(request: Request, turn: Turn, verdict: Verdict, written: bytes) -> bool:
+    """Note in the audit log what is about to be answered, on the worker that made it.
+
+    A thread that would do it instead, and the way there and back, cost more. False where it is
+    still to be done, by `remember`.
+
+    Raises
+    ------
+    Abandoned
+        Nobody waits for the answer any more, so that there will be none.
+    AuditUnavailable
+        It cannot be written, and nothing may be answered without.
+    """
+    audit = service_of(request).audit
+    if audit is None:
+        return True
+    if turn.abandoned:
+        raise Abandoned("Nobody waits for this frame's verdict any more.")
+    return audit.frame_at_once(principal_of(request).name, verdict, written)
+
+
 async def remember(
-    request: Request, verdict: Verdict, written: bytes, image: bytes | Frame
+    request: Request, verdict: Verdict, written: bytes, image: bytes | Frame, *, noted: bool = False
 ) -> None:
-    """Note in the audit log, where there is one, what is about to be answered about `image`.
+    """Note in the audit log what is about to be answered about `image`, unless it is `noted`.
 
     Where frames are kept and the rule covers this one, it is kept; that waits for nothing.
 
@@ -145,7 +167,7 @@ async def remember(
         It cannot be written, and nothing may be answered without.
     """
     service, who = service_of(request), principal_of(request).name
-    if service.audit is not None:
+    if service.audit is not None and not noted:
         await service.audit.frame(who, verdict, written)
     if service.keeper is not None:
         service.keeper.offer(who, image, verdict)

@@ -23,6 +23,7 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from endolink.serving.audit.checkpoint import SigningKey, keys_of
 from endolink.serving.audit.store import Store
@@ -102,11 +103,12 @@ def folder(tmp_path: Path) -> Path:
 
 @contextmanager
 def program(
-    folder: Path, bundle: Path, *, database: Path | None = None, **environment: str
+    folder: Path, bundle: Path, *, database: Path | None = None, **environment: Any
 ) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """Run `endolink serve` in a process of its own; its log is `folder`/service.log."""
-    options = ["--provider", "cpu", "--threads", "1", "--bundle", bundle]
-    options += ["--audit", database or folder / "audit.sqlite", "--audit-key", folder / "audit.key"]
+    log_of = database or folder / "audit.sqlite"
+    options: list[str | Path] = ["--provider", "cpu", "--threads", "1", "--bundle", bundle]
+    options += ["--audit", log_of, "--audit-key", folder / "audit.key"]
     with (folder / "service.log").open("a") as log:
         process = subprocess.Popen(
             [PROGRAM, "serve", "--port", "0", *options],
@@ -215,7 +217,7 @@ def test_a_clock_that_jumps(folder: Path, bundle: Path, jump: str) -> None:
     clock = folder / "clock"
     clock.write_text("+0\n")
     load = Load()
-    faked = {
+    faked: dict[str, Any] = {
         "LD_PRELOAD": str(LIBFAKETIME),
         "FAKETIME_TIMESTAMP_FILE": str(clock),
         "FAKETIME_NO_CACHE": "1",
@@ -283,7 +285,7 @@ def test_a_provider_that_fails_and_recovers(folder: Path, bundle: Path) -> None:
         port=0,
         bundles=(bundle,),
         provider="cpu",
-        audit=str(folder / "audit.sqlite"),  # type: ignore[arg-type]
+        audit=SecretStr(str(folder / "audit.sqlite")),
         audit_key=folder / "audit.key",
     )
     models = Models.open(settings)
@@ -297,7 +299,7 @@ def test_a_provider_that_fails_and_recovers(folder: Path, bundle: Path) -> None:
     load = Load()
     with serve(settings, models) as running, load.on(running.port):
         load.until("verdict")
-        network._session = Failing()  # type: ignore[assignment]
+        network._session = Failing()
         load.until("internal")
         assert "failing" in httpx.get(f"{running.url}/readyz").text
         network._session = computing
@@ -334,7 +336,7 @@ class Cgroup:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for _ in range(100):
+        for _attempt in range(100):
             try:
                 self.path.rmdir()
             except OSError:

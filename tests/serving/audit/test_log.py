@@ -10,6 +10,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from pydantic import JsonValue
 from sqlalchemy import text
 
 from endolink.model.errors import AuditTampered, AuditUnavailable
@@ -50,6 +51,36 @@ def test_entries_of_many_threads_are_one_sound_chain(
     report = check(where, chain, key)
     assert report.ok
     assert report.protected == 400
+
+
+def test_entries_written_on_the_spot_and_by_the_thread_are_one_sound_chain(
+    where: str, chain: str, key: SigningKey
+) -> None:
+    log = AuditLog.open(where, chain, key, pace=Pace(entries=50))
+    assert log.quick == ("://" not in where)
+
+    def note(number: int) -> int:
+        body: dict[str, JsonValue] = {"n": number}
+        return log.write("frame", body) if number % 2 else log.append("frame", body).result()
+
+    with ThreadPoolExecutor(8) as pool:
+        done = list(pool.map(note, range(400)))
+    log.close()
+    assert sorted(done) == list(range(1, 401))
+    assert check(where, chain, key).protected == 400
+    with pytest.raises(AuditUnavailable, match="closed"):
+        log.write("frame", {})
+
+
+def test_what_was_written_on_the_spot_is_signed_in_time(tmp_path: Path, key: SigningKey) -> None:
+    log = AuditLog.open(str(tmp_path / "a"), "main", key, pace=Pace(seconds=0.05))
+    log.write("frame", {})
+    store, limit = Store.open(str(tmp_path / "a")), time.monotonic() + 5
+    while not store.checkpoints("main"):
+        assert time.monotonic() < limit
+        time.sleep(0.02)
+    log.close()
+    store.close()
 
 
 def test_it_goes_on_where_it_stopped(where: str, chain: str, key: SigningKey) -> None:
