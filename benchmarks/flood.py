@@ -18,6 +18,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.camera import in_loop
 from benchmarks.frame import ordinary_frame
 
 # Enough to keep the rate while those that were let in wait for their answers.
@@ -101,15 +102,7 @@ def main() -> None:
     parser.add_argument("rate", type=float)
     parser.add_argument("seconds", type=float)
     given = parser.parse_args()
-    print(json.dumps(_run(given.port, given.rate, given.seconds)))
-
-
-def _run(port: int, rate: float, seconds: float) -> list[Row]:
-    try:
-        import uvloop  # noqa: PLC0415 - not on Windows
-    except ImportError:
-        return asyncio.run(ask(port, rate, seconds))
-    return uvloop.run(ask(port, rate, seconds))
+    print(json.dumps(in_loop(ask(given.port, given.rate, given.seconds))))
 
 
 if __name__ == "__main__":

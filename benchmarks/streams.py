@@ -12,7 +12,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.camera import Shot, film, pictures
+from benchmarks.camera import SMALL, Shot, film, in_loop, pictures
 from benchmarks.options import add_model, model
 from benchmarks.process import service
 
@@ -54,12 +54,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seconds", type=float, default=10.0)
     add_model(parser)
     options = parser.parse_args(arguments)
-    table = Table(title="Streams of 25 frames a second, 400 × 320; the clients share the cores")
+    table = Table(title=f"25 frames a second, {SMALL[0]} × {SMALL[1]}; the clients share the cores")
     for column in ("streams", "p50 ms", "p95 ms", "answered", "p95 < 100 ms"):
         table.add_column(column, justify="right")
     with service(*model(options).options) as port:
         for streams in options.streams:
-            got = asyncio.run(crowd(f"http://127.0.0.1:{port}", streams, options.seconds))
+            got = in_loop(crowd(f"http://127.0.0.1:{port}", streams, options.seconds))
             table.add_row(
                 str(got.streams),
                 f"{got.p50_ms:.0f}",

@@ -208,9 +208,13 @@ class AsyncStream:
 
     async def _send(self) -> None:
         while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_LOOK_S):
-                    await self._wake.wait()
+            if self._next is None:
+                await self._wake.wait()
+            else:
+                # One waits: it takes the other connection where this one stalls.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_LOOK_S):
+                        await self._wake.wait()
             self._wake.clear()
             while (lane := self._choose()) is not None and self._next is not None:
                 now = clock_us() / 1e6
@@ -225,8 +229,12 @@ class AsyncStream:
         side, quality = self._fixed
         if self._adapt and self.advice is not None:
             side, quality = self.advice.side, self.advice.quality
-        # Pillow lets go of the interpreter's lock: what comes meanwhile is read meanwhile.
-        image = await asyncio.to_thread(encode, captured.picture, side, quality)
+        picture = captured.picture
+        if isinstance(picture, bytes):
+            image = picture
+        else:
+            # Pillow lets go of the interpreter's lock: what comes meanwhile is read meanwhile.
+            image = await asyncio.to_thread(encode, picture, side, quality)
         self._captured_us[captured.sequence] = captured.at_us
         frame = StreamFrame(
             captured.sequence,
@@ -352,7 +360,8 @@ class AsyncStream:
             if other is not None:
                 other.flight.answer(message.sequence, now_us / 1e6)
         lane.flight.answer(message.sequence, now_us / 1e6)
-        self._wake.set()
+        if self._next is not None:
+            self._wake.set()
         captured_us = self._captured_us.pop(message.sequence, None)
         if captured_us is None:
             return
