@@ -16,10 +16,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryFile
 from threading import Timer
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +29,7 @@ from rich.console import Console
 
 from benchmarks.frame import ordinary_frame
 from benchmarks.load import Connection, together
-from benchmarks.options import table
+from benchmarks.options import add_model, model, table
 from benchmarks.process import served
 from endolink.model.bundle import BUNDLED, Bundle
 
@@ -36,6 +38,7 @@ ROUNDS = 3
 TIMES_THROUGHPUT, SHARE_OF_P50 = 2.0, 0.5
 _STARTING_S = 120.0
 _ENDOLINK = "EndoLink"
+_MOST_TOLD = 300
 
 
 @dataclass(frozen=True)
@@ -90,34 +93,42 @@ def running(other: Other, python: str, network: Path) -> Iterator[int]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
-    process = subprocess.Popen(
-        [python, "-m", other.module, str(network), "--port", str(port)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        cwd=Path(__file__).parents[1],
-        env=os.environ | {"PYTHONPATH": ""},
-    )
-    late = Timer(_STARTING_S, process.kill)
-    late.start()
-    try:
-        assert process.stdout is not None
-        while (line := process.stdout.readline()) and line.strip() != "ready":
-            pass
-        late.cancel()
-        if not line:
-            raise RuntimeError(f"{other.name} did not come up in {_STARTING_S:.0f} s")
-        yield port
-    finally:
-        late.cancel()
-        process.terminate()
+    with TemporaryFile("w+") as said:
+        process = subprocess.Popen(
+            [python, "-m", other.module, str(network), "--port", str(port)],
+            stdout=subprocess.PIPE,
+            stderr=said,
+            text=True,
+            cwd=Path(__file__).parents[1],
+            env=os.environ | {"PYTHONPATH": ""},
+        )
+        late = Timer(_STARTING_S, process.kill)
+        late.start()
         try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
+            assert process.stdout is not None
+            while (line := process.stdout.readline()) and line.strip() != "ready":
+                pass
+            late.cancel()
+            if not line:
+                raise RuntimeError(_why(said) or f"it did not come up in {_STARTING_S:.0f} s")
+            yield port
+        finally:
+            late.cancel()
+            process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
+
+
+def _why(said: IO[str]) -> str:
+    """Give the last complaint among what a server wrote to its standard error."""
+    said.seek(0)
+    lines = [line.strip() for line in said if "rror" in line]
+    return lines[-1][:_MOST_TOLD] if lines else ""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -126,7 +137,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--bundle", type=Path, help="by default the bundled model", metavar="DIR")
+    add_model(parser)
     parser.add_argument("--seconds", type=float, default=12.0, help="for each load")
     parser.add_argument(
         "--python", default=sys.executable, metavar="PATH", help="an interpreter that has them"
@@ -139,21 +150,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
             others.append(other)
         else:
             console.print(f"{other.name} is left out: {options.python} has no {other.package}.")
-    bundle = Bundle.open(options.bundle)
-    folder = options.bundle or BUNDLED
-    network = folder / bundle.manifest.variant("fp32").network.file
+    chosen = replace(model(options), bundle=options.bundle or BUNDLED)
+    folder = chosen.bundle
+    assert folder is not None
+    network = folder / Bundle.open(folder).manifest.variant(chosen.precision).network.file
     image = ordinary_frame()
     took: dict[tuple[str, int], list[NDArray[np.float64]]] = {}
     with ExitStack() as stack:
         service = stack.enter_context(
-            served("--threads", "1", "--provider", "cpu", "--bundle", str(folder))
+            served("--threads", "1", "--provider", "cpu", *chosen.options)
         )
-        ports = [stack.enter_context(running(one, options.python, network)) for one in others]
         roads: dict[str, Callable[[], Connection]] = {
             _ENDOLINK: partial(Connection, service.port, image)
         }
-        for one, port in zip(others, ports, strict=True):
-            roads[one.name] = partial(one.connect, port, image)
+        for one in others:
+            try:
+                port = stack.enter_context(running(one, options.python, network))
+            except RuntimeError as error:
+                # One of them that does not come up does not take the other along.
+                console.print(f"{one.name} is left out: {error}", markup=False)
+            else:
+                roads[one.name] = partial(one.connect, port, image)
         for _ in range(ROUNDS):
             for clients in CLIENTS:
                 for name, connect in roads.items():

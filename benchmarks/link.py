@@ -11,7 +11,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from rich.console import Console
@@ -28,6 +27,7 @@ from benchmarks.emulator import (
     inside,
     missing,
 )
+from benchmarks.options import Model, add_model, model
 
 FRESH_MS = 150.0
 _STARTING_S = 30.0
@@ -70,10 +70,10 @@ def _recovery_ms(shots: Sequence[Shot], end_s: float) -> float | None:
     return None
 
 
-def measure(profile: str, mode: Mode, seconds: float, bundle: Path | None) -> Freshness:
+def measure(profile: str, mode: Mode, seconds: float, chosen: Model) -> Freshness:
     """Film for `seconds` over one link."""
     link = PROFILES[profile]
-    with emulated(profile, seconds + 2 * _STARTING_S) as begin_s, _service(bundle) as url:
+    with emulated(profile, seconds + 2 * _STARTING_S) as begin_s, _service(chosen) as url:
         camera = [sys.executable, "-m", "benchmarks.camera", url, "--mode", mode]
         command = inside(CLIENT, *camera, "--seconds", str(seconds))
         done = subprocess.run(command, check=True, capture_output=True, text=True)
@@ -94,10 +94,11 @@ def _outages(link: Profile, begin_s: float, shots: Sequence[Shot]) -> Iterator[f
 
 
 @contextmanager
-def _service(bundle: Path | None) -> Iterator[str]:
+def _service(chosen: Model) -> Iterator[str]:
     """Run the service on the far side of the link, and give its address."""
-    options = [str(bundle)] if bundle else []
-    program = [sys.executable, "-m", "benchmarks.unguarded", SERVER_ADDRESS, *options]
+    bundle = [str(chosen.bundle)] if chosen.bundle else []
+    what = [SERVER_ADDRESS, chosen.precision, *bundle]
+    program = [sys.executable, "-m", "benchmarks.unguarded", *what]
     command = inside(SERVER, *program)
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
@@ -116,7 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--profiles", nargs="+", choices=PROFILES, default=list(PROFILES))
     parser.add_argument("--modes", nargs="+", choices=MODES, default=list(MODES))
     parser.add_argument("--seconds", type=float, default=65.0)
-    parser.add_argument("--bundle", type=Path, metavar="DIR")
+    add_model(parser)
     options = parser.parse_args(arguments)
     if lacks := missing():
         print(f"left out: {lacks}")
@@ -126,7 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         table.add_column(column, justify="left" if column in {"link", "client"} else "right")
     for profile in options.profiles:
         for mode in options.modes:
-            got = measure(profile, mode, options.seconds, options.bundle)
+            got = measure(profile, mode, options.seconds, model(options))
             table.add_row(
                 profile,
                 MODES[mode],

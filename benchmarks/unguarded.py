@@ -1,6 +1,6 @@
 """A service on the link emulator's own address, which nobody but the emulated client can reach.
 
-    python -m benchmarks.unguarded 10.78.0.2 [BUNDLE]
+    python -m benchmarks.unguarded 10.78.0.2 fp32 [BUNDLE]
 
 `endolink serve` rightly refuses to listen anywhere but on this machine without asking who is there;
 here that machine is a network namespace with one link to one other.
@@ -16,8 +16,10 @@ from endolink.serving.settings import Settings
 
 
 def main() -> None:
-    address, *bundle = sys.argv[1:]
-    settings = Settings(port=0, bundles=tuple(map(Path, bundle)))
+    address, precision, *bundle = sys.argv[1:]
+    settings = Settings.model_validate(
+        {"port": 0, "precision": precision, "bundles": tuple(map(Path, bundle))}
+    )
     # A copy is not validated again.
     settings = settings.model_copy(update={"host": address})
     app = create_app(settings, Models.open(settings))
