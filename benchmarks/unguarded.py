@@ -20,9 +20,11 @@ def main() -> None:
     settings = Settings.model_validate(
         {"port": 0, "precision": precision, "bundles": tuple(map(Path, bundle))}
     )
+    # What nobody vouches for answers on this machine only; what is measured may be such.
+    models = Models.open(settings)
     # A copy is not validated again.
     settings = settings.model_copy(update={"host": address})
-    app = create_app(settings, Models.open(settings))
+    app = create_app(settings, models)
 
     def say(port: int) -> None:
         print(f"http://{address}:{port}", flush=True)
