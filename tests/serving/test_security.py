@@ -1,5 +1,6 @@
 """The commands of docs/security.md, run as they stand there."""
 
+import json
 import os
 import re
 import shutil
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from endolink import sample_data
+from tests.bundles import tiny_bundle
 from tests.conftest import REPOSITORY
 
 # As `pip install` puts it on the PATH, for the very Python that runs the tests.
@@ -27,6 +29,7 @@ def test_a_guarded_service_in_ten_commands(tmp_path: Path) -> None:
     commands = block.splitlines()
     assert len(commands) <= 10
     shutil.copy(sample_data.frames()[0], tmp_path / "frame.jpg")
+    tiny_bundle(tmp_path / "my-bundle", name="mine")
     program = tmp_path / "bin" / "endolink"
     program.parent.mkdir()
     program.write_text(PROGRAM)
@@ -53,8 +56,10 @@ def test_a_guarded_service_in_ten_commands(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     said = re.split(r"^# \d+\n", done.stdout, flags=re.MULTILINE)[1:]
-    assert '"findings"' in said[6]
-    assert "frame" in said[7]
-    assert "Nothing was removed" in said[8]
-    assert "room-2" in said[9]
+    assert "vouches for mine 0.1.0" in said[5]
+    assert '"ready"' in said[7]
+    assert json.loads(said[8])["model"]["name"] == "mine"
+    assert "entries 1 to " in said[9]
+    assert "Nothing was removed" in said[9]
+    assert "vouched for model=mine" in done.stderr
     assert "WARNING" not in done.stderr
