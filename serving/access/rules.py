@@ -9,7 +9,7 @@ from endolink.serving.access.principal import Scope
 # a stranger could learn a patient's or a hospital's matters from.
 _PUBLIC: Final = re.compile(
     r"/|/docs|/openapi\.json|/healthz|/readyz|/v1/access|/v2/health/(live|ready)"
-    r"|/viewer/[A-Za-z0-9._/-]*|/sample/[A-Za-z0-9._/-]*",
+    r"|/viewer/[A-Za-z0-9._/-]*",
     re.ASCII,
 )
 _NEEDED: Final[tuple[tuple[str, re.Pattern[str], Scope], ...]] = (

@@ -1,14 +1,9 @@
 """Tokens of a real OpenID Connect provider, the npm package `oidc-provider`."""
 
 import hmac
-import json
-import shutil
 import socket
-import subprocess
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -22,74 +17,10 @@ from endolink.serving.access import oidc
 from endolink.serving.access.oidc import Provider, Tokens
 from endolink.serving.models import Models
 from endolink.serving.settings import Settings
+from tests.serving.access.providers import provider, token, unsigned
 from tests.serving.service import picture, serve
 
-SCRIPT = Path(__file__).with_name("provider.mjs")
-
 pytestmark = [pytest.mark.program("node"), pytest.mark.program("npm")]
-
-
-@pytest.fixture(scope="session")
-def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("npm")
-    npm = shutil.which("npm")
-    assert npm
-    quiet = "--silent", "--no-fund", "--no-audit"
-    done = subprocess.run(
-        [npm, "install", *quiet, "--prefix", folder, "oidc-provider@9"], check=False
-    )
-    if done.returncode:
-        pytest.skip("the npm registry cannot be reached, and oidc-provider is not here")
-    return folder
-
-
-@contextmanager
-def provider(modules: Path, port: int, key: str = "first") -> Iterator[str]:
-    node = shutil.which("node")
-    assert node
-    command = [node, str(SCRIPT), str(modules), str(port), key]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as process:
-        assert process.stdout
-        try:
-            assert process.stdout.readline() == "listening\n"
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.kill()
-
-
-@pytest.fixture(scope="session")
-def port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        number: int = free.getsockname()[1]
-    return number
-
-
-@pytest.fixture(scope="module")
-def issuer(modules: Path, port: int) -> Iterator[str]:
-    with provider(modules, port) as url:
-        yield url
-
-
-def token(issuer: str, scope: str = "endolink:score", audience: str = "endolink") -> str:
-    answer = httpx.post(
-        f"{issuer}/token",
-        data={
-            "grant_type": "client_credentials",
-            "scope": scope,
-            "resource": f"urn:service:{audience}",
-        },
-        auth=("room-2", "not-a-secret"),
-    )
-    return str(answer.raise_for_status().json()["access_token"])
-
-
-def unsigned(claims: dict[str, object], key: str) -> str:
-    """A token that says of itself that nobody signed it (RFC 7519, section 6)."""
-    parts = ({"alg": "none", "typ": "JWT", "kid": key}, claims)
-    head, body = (urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in parts)
-    return f"{head.decode()}.{body.decode()}."
 
 
 def test_a_token_says_who_and_what_for(issuer: str) -> None:
