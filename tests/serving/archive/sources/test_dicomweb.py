@@ -1,4 +1,8 @@
+import csv
 import io
+import os
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,12 +10,15 @@ from pathlib import Path
 import highdicom
 import numpy as np
 import pytest
+from PIL import Image
 from pydicom import dcmread, uid
 
+from endolink import sample_data
 from endolink.model.classifier import Classifier
 from endolink.model.egress import EgressSettings
 from endolink.model.errors import EgressRefused, PacsRefused, PacsUnreachable
 from endolink.model.frame import Frame, decode
+from endolink.model.video import frames
 from endolink.serving.archive.job import Job, Unwritten
 from endolink.serving.archive.options import Form, make_sinks
 from endolink.serving.archive.picture import Locator, Picture, Reading, Unread
@@ -24,6 +31,7 @@ from endolink.serving.archive.sources import fetch, find, wado_frames
 from endolink.serving.archive.sources.dicomweb import Pacs, find_in_pacs
 from endolink.serving.archive.watch import Arrivals, follow
 from endolink.serving.models import Models
+from tests import dicoms
 from tests.serving.archive.orthanc import orthanc
 from tests.studies import dicom_study, score
 
@@ -230,3 +238,78 @@ def test_nobody_answers() -> None:
     (unread,) = read("http://127.0.0.1:9/dicom-web/studies")
     assert isinstance(unread, Unread)
     assert isinstance(unread.error, PacsUnreachable)
+
+
+@pytest.mark.shared
+@pytest.mark.program("dciodvfy")
+def test_real_frames_and_the_clip_are_scored_out_of_a_pacs_and_results_come_back(
+    pacs: Pacs, shared: Path, models: Models, tmp_path: Path
+) -> None:
+    polyps = shared / "data/hyper-kvasir/labeled-images/lower-gi-tract/pathological-findings/polyps"
+    stills = sorted(polyps.glob("*.jpg"))[:40:10]
+    with Image.open(stills[0]) as first:
+        size = first.size
+    jpegs = [stills[0].read_bytes()]
+    for path in stills[1:]:
+        with Image.open(path) as image:
+            jpegs.append(dicoms.jpeg(np.asarray(image.resize(size))))
+    clip = [timed.frame.pixels for timed in frames(sample_data.clip(), every_s=0.5)]
+    uid_of_study = uid.generate_uid()
+    about = {"study": uid_of_study, "number": 1}
+    several = uid.MultiFrameTrueColorSecondaryCaptureImageStorage
+    header = dicoms.describe(sop_class=several, **about)
+    film = dicoms.describe(sop_class=uid.VideoEndoscopicImageStorage, **about)
+    files = [
+        dicoms.jpegs(tmp_path / "1.dcm", jpegs[:1], size=size, header=dicoms.describe(**about)),
+        dicoms.jpegs(tmp_path / "2.dcm", jpegs[1:], size=size, header=header),
+        dicoms.video(tmp_path / "3.dcm", clip, header=film),
+    ]
+    for path in files:
+        with path.open("rb") as file:
+            pacs.store(file)
+
+    def endolink(*words: str) -> str:
+        kinds = "pixels,verdicts,identifiers"
+        rules = f"{kinds}={pacs.url};{kinds}=local"
+        forms = [f"--format={form}" for form in ("csv", "dicom-sr", "key-objects")]
+        place = f"{pacs.url}/studies/{uid_of_study}"
+        given = [place, *forms, *words, "--out", tmp_path / "out", "--store", pacs.url]
+        done = subprocess.run(
+            [Path(sys.executable).with_name("endolink"), "score", *given],
+            env={**os.environ, "ENDOLINK_EGRESS": rules},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stderr
+
+    assert f"{4 + len(clip)} frames scored, 0 known already, 0 without" in endolink()
+    # Its own results lie beside the pictures by now, and are neither scored nor failures.
+    assert "0 without a verdict, 3 files done before" in endolink("--resume")
+    with next(tmp_path.glob("out/studies/*/frames.csv")).open(newline="") as table:
+        rows = list(csv.DictReader(table))
+    # The same verdicts as without a PACS.
+    found = [float(row["polyp_probability"]) for row in rows]
+    for verdict in models.get(None).score(jpegs):
+        assert min(abs(chance - verdict.findings[0].probability) for chance in found) < 1e-6
+    answers = pacs._client.search_for_instances(uid_of_study, fields=["00080016"])
+    back = [
+        answer
+        for answer in answers
+        if answer["00080016"]["Value"][0]
+        in {uid.EnhancedSRStorage, uid.KeyObjectSelectionDocumentStorage}
+    ]
+    assert len(back) == 2
+    for answer in back:
+        at = [answer[tag]["Value"][0] for tag in ("0020000E", "00080018")]
+        path = tmp_path / f"{at[1]}.dcm"
+        with path.open("wb+") as file:
+            pacs.fetch(f"{pacs.url}/studies/{uid_of_study}/series/{at[0]}/instances/{at[1]}", file)
+            file.seek(0)
+            path.write_bytes(file.read())
+        checked = subprocess.run(
+            ["dciodvfy", str(path)], capture_output=True, text=True, check=False
+        )
+        assert "Error" not in checked.stderr
