@@ -1,6 +1,7 @@
 import csv
 import io
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -313,3 +314,31 @@ def test_real_frames_and_the_clip_are_scored_out_of_a_pacs_and_results_come_back
             ["dciodvfy", str(path)], capture_output=True, text=True, check=False
         )
         assert "Error" not in checked.stderr
+
+
+def test_the_readme_leads_from_nothing_to_a_scored_pacs(
+    pacs: Pacs, study: tuple[str, list[Path]], tmp_path: Path
+) -> None:
+    readme = (Path(__file__).parents[4] / "README.md").read_text(encoding="utf-8")
+    section = readme.partition("## Score an archive")[2].partition("\n## ")[0]
+    install, *commands = re.findall(r"^    (\S.*)$", section, re.MULTILINE)
+    assert "pip install" in install  # what the tests run in has it already
+    program = str(Path(sys.executable).with_name("endolink"))
+    script = "\n".join(["set -e", *commands])
+    script = script.replace("https://pacs.example.org/dicom-web", pacs.url)
+    script = script.replace(".venv/bin/endolink", program)
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=180,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("0 without a verdict") == 2
+    for name in ("results/studies/*/report.html", "results/studies/*/frames.parquet"):
+        assert list(tmp_path.glob(name))
+    assert list(tmp_path.glob("stored/studies/*/key-objects.dcm"))
+    answers = pacs._client.search_for_instances(study[0], fields=["00080016"])
+    assert uid.EnhancedSRStorage in {answer["00080016"]["Value"][0] for answer in answers}
