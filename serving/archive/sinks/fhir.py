@@ -14,6 +14,7 @@ from uuid import UUID
 from endolink import __version__
 from endolink.model.egress import DataKind, EgressSettings, require
 from endolink.model.findings import finding
+from endolink.model.verdict import Verdict
 from endolink.serving.archive.sinks import whole
 from endolink.serving.archive.study import KeyFrame, StudyResult
 
@@ -78,10 +79,7 @@ class FhirSink:
             report: {
                 "resourceType": "DiagnosticReport",
                 "status": "preliminary",
-                "code": {
-                    "coding": [{"system": _LOINC, "code": "18746-8"}],
-                    "text": "Computer-assisted reading of an endoscopy; not a diagnosis",
-                },
+                "code": _code(result),
                 "subject": {"reference": patient},
                 "issued": datetime.now(UTC).isoformat(timespec="seconds"),
                 "performer": [{"display": _performer(result)}],
@@ -95,6 +93,16 @@ class FhirSink:
             "type": "collection",
             "entry": [{"fullUrl": url, "resource": one} for url, one in resources.items()],
         }
+
+
+def _code(result: StudyResult) -> dict[str, Any]:
+    """Say what was read: a colonoscopy, by LOINC, where the model knows nothing but the colon."""
+    text = {"text": "Computer-assisted reading of an endoscopy; not a diagnosis"}
+    verdicts = (frame.outcome for frame in result.frames if isinstance(frame.outcome, Verdict))
+    verdict = next(verdicts, None)
+    if verdict is None or any(finding(f.code).region != "lower" for f in verdict.findings):
+        return text
+    return {"coding": [{"system": _LOINC, "code": "18746-8"}], **text}
 
 
 def _performer(result: StudyResult) -> str:

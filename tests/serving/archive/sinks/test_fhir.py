@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from endolink.model.errors import EgressRefused
 from endolink.serving.archive.sinks.fhir import FhirSink
 from endolink.serving.archive.study import StudyResult
 from tests.dicoms import PATIENT
+from tests.serving.archive.verdicts import verdict
 
 # What R4 requires of each resource written here, and the codes that its status may have.
 REQUIRED = {
@@ -92,3 +94,13 @@ def test_it_asks_before_it_writes(result: StudyResult, tmp_path: Path) -> None:
             result, tmp_path, EgressSettings().model_copy(update={"egress": ()}), identifiers=True
         )
     assert not list(tmp_path.iterdir())
+
+
+def test_only_a_colonoscopy_is_called_one(result: StudyResult, tmp_path: Path) -> None:
+    seen = verdict({"bleeding": 0.9})
+    capsule = replace(result, frames=[replace(next(iter(result.frames)), outcome=seen)])
+    for one, codes in ((result, ["18746-8"]), (capsule, [])):
+        resources = [e["resource"] for e in bundle(one, tmp_path, EgressSettings())["entry"]]
+        (report,) = (found for found in resources if found["resourceType"] == "DiagnosticReport")
+        assert [coding["code"] for coding in report["code"].get("coding", [])] == codes
+        assert "not a diagnosis" in report["code"]["text"]
