@@ -35,10 +35,14 @@ _JUMP_S: Final = 2.0
 
 @dataclass(frozen=True, eq=False)
 class TimedFrame:
-    """A frame, and its seconds since the video's first picture, never less than the last one's."""
+    """A frame, and its seconds since the video's first picture, never less than the last one's.
+
+    `share` is how far into the video it lies, from 0 to 1; None where that does not say its length.
+    """
 
     time_s: float
     frame: Frame
+    share: float | None = None
 
 
 def frames(
@@ -189,7 +193,7 @@ class _Reader:
                 # Damage can name a way to store pixels that nothing converts.
                 self.damage += 1
                 continue
-            yield TimedFrame(self.time_s, frame)
+            yield TimedFrame(self.time_s, frame, self._share())
         self._report()
 
     def seek(self, wanted: Mapping[int, float]) -> Iterator[TimedFrame]:
@@ -283,6 +287,10 @@ class _Reader:
                 f"The video was cut short: its last {missing_s:.2f} s are missing; the "
                 f"{self.pictures} pictures before were read."
             )
+
+    def _share(self) -> float | None:
+        end_s = self._end_s()
+        return min(1.0, self.time_s / end_s) if end_s > 0 else None
 
     def _end_s(self) -> float:
         """Return when the stream says that it ends, from its first picture; 0 where it does not."""

@@ -47,7 +47,7 @@ class Meter:
             return
         self._bar.update(
             self._task,
-            completed=done.things,
+            completed=done.things + done.within,
             frames=done.scored + done.known,
             failed=f"{done.failed:,} failed" if done.failed else "",
         )

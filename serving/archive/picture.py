@@ -59,6 +59,8 @@ class Picture:
         theirs.
     declared
         What the picture is said to be, a media type or a file's suffix.
+    share
+        How far into its file it lies, from 0 to 1, where there are several and that is known.
     """
 
     locator: Locator
@@ -69,6 +71,7 @@ class Picture:
     time_s: float | None = None
     content: str | None = None
     declared: str | None = None
+    share: float | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -121,8 +121,8 @@ def _read(
 class Progress:
     """How far a run has come.
 
-    `things` are done of what was found, `passed` of them without opening them again; the others
-    are pictures, by what came of them.
+    `things` are done of what was found, `passed` of them without opening them again, and `within`,
+    from 0 to 1, of the one that is in hand; the others are pictures, by what came of them.
     """
 
     things: int = 0
@@ -130,6 +130,7 @@ class Progress:
     scored: int = 0
     known: int = 0
     failed: int = 0
+    within: float = 0.0
 
     def plus(self, **more: int) -> "Progress":
         """Count on."""
@@ -151,13 +152,13 @@ def score_into(
             case Ended():
                 if step.digest is not None:
                     ledger.end(step.place)
-                done = done.plus(things=1, passed=step.passed)
+                done = replace(done.plus(things=1, passed=step.passed), within=0.0)
             case Unread():
                 ledger.record_failure(step, Failure(step.error.code, step.error.detail))
                 done = done.plus(failed=1)
             case Judged():
                 ledger.record(step.picture, step.content, step.outcome)
-                done = _count(done, step.outcome)
+                done = replace(_count(done, step.outcome), within=step.picture.share or 0.0)
         yield done
     left()
 

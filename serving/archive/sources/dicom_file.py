@@ -387,6 +387,7 @@ def pictures_of(
     study = f"{STUDY}{uid_of_study}" if uid_of_study else str(at)
     series = str(header.get("SOPInstanceUID" if several else "SeriesInstanceUID", ""))
     number = integer_of(header, "InstanceNumber", 0)
+    count = max(1, integer_of(header, "NumberOfFrames", 1))
     index = 0
     try:
         for frame in frames:
@@ -399,6 +400,7 @@ def pictures_of(
                 frame.index if several else number,
                 frame.time_s,
                 frame.content,
+                share=min(1.0, frame.index / count) if several else None,
             )
     except EndoLinkError as error:
         yield Unread(replace(at, number=index if several else None), study, error, series, index)

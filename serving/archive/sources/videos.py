@@ -70,4 +70,5 @@ def _picture(place: str, timed: TimedFrame, digest: str | None) -> Picture:
         index=number,
         time_s=timed.time_s,
         content=content or frame.sha256,
+        share=timed.share,
     )

@@ -26,6 +26,15 @@ def test_a_terminal_is_told_how_far_it_is_and_how_fast() -> None:
         assert word in text
 
 
+def test_a_long_film_is_not_one_step() -> None:
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=True, width=120)
+    with Meter(console, lambda: 1) as meter:
+        meter.show(Progress(scored=600, within=0.5))
+        assert meter._bar.tasks[0].percentage == 50
+    assert "600 frames" in file.getvalue()
+
+
 def test_nobody_is_told_where_nobody_watches() -> None:
     for terminal in (False, True):
         file = io.StringIO()

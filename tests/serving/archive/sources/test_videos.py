@@ -21,6 +21,7 @@ def test_a_video_is_a_study_with_times() -> None:
     assert pictures[1].locator == Locator(place, number=25)
     assert isinstance(pictures[1], Picture)
     assert pictures[1].content == "digest#25"
+    assert pictures[5].share == pytest.approx(0.5, abs=0.01)  # type: ignore[union-attr]
     image = pictures[1].load()
     assert isinstance(image, Frame)
     ((locator, again),) = fetch({Locator(place, number=25): None}, Reading())
