@@ -256,13 +256,17 @@ def test_real_frames_and_the_clip_are_scored_out_of_a_pacs_and_results_come_back
             jpegs.append(dicoms.jpeg(np.asarray(image.resize(size))))
     clip = [timed.frame.pixels for timed in frames(sample_data.clip(), every_s=0.5)]
     uid_of_study = uid.generate_uid()
-    about = {"study": uid_of_study, "number": 1}
-    several = uid.MultiFrameTrueColorSecondaryCaptureImageStorage
-    header = dicoms.describe(sop_class=several, **about)
-    film = dicoms.describe(sop_class=uid.VideoEndoscopicImageStorage, **about)
+    one, several, film = (
+        dicoms.describe(sop_class=sop_class, study=uid_of_study)
+        for sop_class in (
+            uid.VLEndoscopicImageStorage,
+            uid.MultiFrameTrueColorSecondaryCaptureImageStorage,
+            uid.VideoEndoscopicImageStorage,
+        )
+    )
     files = [
-        dicoms.jpegs(tmp_path / "1.dcm", jpegs[:1], size=size, header=dicoms.describe(**about)),
-        dicoms.jpegs(tmp_path / "2.dcm", jpegs[1:], size=size, header=header),
+        dicoms.jpegs(tmp_path / "1.dcm", jpegs[:1], size=size, header=one),
+        dicoms.jpegs(tmp_path / "2.dcm", jpegs[1:], size=size, header=several),
         dicoms.video(tmp_path / "3.dcm", clip, header=film),
     ]
     for path in files:
@@ -274,7 +278,7 @@ def test_real_frames_and_the_clip_are_scored_out_of_a_pacs_and_results_come_back
         rules = f"{kinds}={pacs.url};{kinds}=local"
         forms = [f"--format={form}" for form in ("csv", "dicom-sr", "key-objects")]
         place = f"{pacs.url}/studies/{uid_of_study}"
-        given = [place, *forms, *words, "--out", tmp_path / "out", "--store", pacs.url]
+        given = [place, *forms, *words, "--out", str(tmp_path / "out"), "--store", pacs.url]
         done = subprocess.run(
             [Path(sys.executable).with_name("endolink"), "score", *given],
             env={**os.environ, "ENDOLINK_EGRESS": rules},
@@ -284,7 +288,7 @@ def test_real_frames_and_the_clip_are_scored_out_of_a_pacs_and_results_come_back
             timeout=120,
         )
         assert done.returncode == 0, done.stderr
-        return done.stderr
+        return str(done.stderr)
 
     assert f"{4 + len(clip)} frames scored, 0 known already, 0 without" in endolink()
     # Its own results lie beside the pictures by now, and are neither scored nor failures.
@@ -305,11 +309,10 @@ def test_real_frames_and_the_clip_are_scored_out_of_a_pacs_and_results_come_back
     assert len(back) == 2
     for answer in back:
         at = [answer[tag]["Value"][0] for tag in ("0020000E", "00080018")]
+        fetched = io.BytesIO()
+        pacs.fetch(f"{pacs.url}/studies/{uid_of_study}/series/{at[0]}/instances/{at[1]}", fetched)
         path = tmp_path / f"{at[1]}.dcm"
-        with path.open("wb+") as file:
-            pacs.fetch(f"{pacs.url}/studies/{uid_of_study}/series/{at[0]}/instances/{at[1]}", file)
-            file.seek(0)
-            path.write_bytes(file.read())
+        path.write_bytes(fetched.getvalue())
         checked = subprocess.run(
             ["dciodvfy", str(path)], capture_output=True, text=True, check=False
         )
