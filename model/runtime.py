@@ -145,6 +145,10 @@ def _options(threads: int) -> ort.SessionOptions:
     options.inter_op_num_threads = 1
     # Spinning threads steal the cores that decoding needs.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # A graph that keeps weights in files beside it is refused: nobody checks those files' hashes.
+    options.add_session_config_entry(
+        "session.model_external_initializers_file_folder_path", os.devnull
+    )
     options.log_severity_level = 3
     return options
 

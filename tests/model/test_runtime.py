@@ -3,10 +3,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from endolink.model.errors import ProviderUnavailable
-from endolink.model.runtime import Session, available_cpus
+from endolink.model.runtime import Provider, Session, available_cpus
 from tests.bundles import FINDINGS, tiny_network
 
 NETWORK = tiny_network(64, seed=3)
@@ -18,6 +19,23 @@ def need_openvino() -> None:
         Session.open(NETWORK, provider="openvino")
     except ProviderUnavailable as error:
         pytest.skip(error.detail)
+
+
+@pytest.mark.parametrize("provider", ["cpu", "openvino", "auto"])
+def test_weights_in_a_file_beside_the_graph_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, provider: Provider
+) -> None:
+    """Nothing checks such a file: neither the manifest nor a signature names it."""
+    if provider == "openvino":
+        need_openvino()
+    graph = onnx.load_model_from_string(NETWORK)
+    where = tmp_path / "graph.onnx"
+    onnx.save(graph, where, save_as_external_data=True, location="weights", size_threshold=0)
+    assert (tmp_path / "weights").stat().st_size > 0
+    # Where it would be found, if it were looked for.
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ProviderUnavailable):
+        Session.open(where.read_bytes(), provider=provider)
 
 
 def test_the_quota_counts_and_not_the_host(tmp_path: Path) -> None:
