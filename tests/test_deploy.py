@@ -1,9 +1,12 @@
 """What `deploy/` says of the service holds; there is no need of an engine to see that."""
 
 import asyncio
+import json
+import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ from endolink.serving.scheduler import Scheduler
 from endolink.serving.settings import Settings
 from tests.bundles import tiny_bundle
 from tests.conftest import REPOSITORY
+from tests.serving.service import serve
 
 DEPLOY = REPOSITORY / "deploy"
 
@@ -59,6 +63,36 @@ def test_the_image_runs_as_nobody_and_writes_nothing() -> None:
     for name in ("src", "model", "serving", "training", "sample_data", "pyproject.toml"):
         assert name in copied
         assert (REPOSITORY / name).exists()
+
+
+@pytest.mark.program("openssl")
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_the_image_asks_itself_how_it_is(tmp_path: Path, *, encrypted: bool) -> None:
+    text = (DEPLOY / "Dockerfile").read_text()
+    found = re.search(r"^HEALTHCHECK [^\n]*\n *(\[.*\])$", text, re.MULTILINE)
+    assert found
+    program, *words = json.loads(found[1])
+    assert program == "/opt/endolink/bin/python"
+    tls: dict[str, Path] = {}
+    if encrypted:
+        tls = {"tls_certificate": tmp_path / "tls.crt", "tls_key": tmp_path / "tls.key"}
+        kind = "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"
+        files = "-keyout", tls["tls_key"], "-out", tls["tls_certificate"]
+        command = ["openssl", "req", *kind, "-subj", "/CN=elsewhere", *files]
+        subprocess.run(command, check=True, capture_output=True)
+    bundle = tiny_bundle(tmp_path / "tiny")
+    settings = Settings.model_validate({"port": 0, "bundles": (bundle,), "provider": "cpu", **tls})
+
+    def ask(port: int) -> int:
+        own = {f"ENDOLINK_{name.upper()}": str(value) for name, value in tls.items()}
+        environment = os.environ | own | {"ENDOLINK_PORT": str(port)}
+        return subprocess.run(
+            [sys.executable, *words], env=environment, capture_output=True, check=False
+        ).returncode
+
+    with serve(settings, Models.open(settings)) as running:
+        assert ask(running.port) == 0
+    assert ask(running.port) != 0
 
 
 def test_what_is_scaled_on_is_measured(tmp_path: Path) -> None:
