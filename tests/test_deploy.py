@@ -78,8 +78,11 @@ def test_the_image_asks_itself_how_it_is(tmp_path: Path, *, encrypted: bool) -> 
         tls = {"tls_certificate": tmp_path / "tls.crt", "tls_key": tmp_path / "tls.key"}
         kind = "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"
         files = "-keyout", tls["tls_key"], "-out", tls["tls_certificate"]
-        command = ["openssl", "req", *kind, "-subj", "/CN=elsewhere", *files]
-        subprocess.run(command, check=True, capture_output=True)
+        subprocess.run(
+            ["openssl", "req", *kind, "-subj", "/CN=elsewhere", *files],
+            check=True,
+            capture_output=True,
+        )
     bundle = tiny_bundle(tmp_path / "tiny")
     settings = Settings.model_validate({"port": 0, "bundles": (bundle,), "provider": "cpu", **tls})
 
