@@ -5,12 +5,15 @@ import shutil
 import subprocess
 import sys
 from base64 import b64decode, b64encode
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from endolink.model.bundle import BUNDLED, MANIFEST, SHIPPED, SIGNATURE, Bundle, write
 from endolink.model.classifier import Classifier
@@ -21,11 +24,13 @@ from endolink.model.errors import (
     BundleSignerUnknown,
     BundleTampered,
     BundleUnsigned,
+    BundleUntrusted,
 )
 from endolink.model.signature import Signature, check, sign
 from endolink.model.signer import Signers, SigningKey, public_path, read_chain
 from tests.model.certificates import party, pem
 
+FIELDS = ("mediaType", "verificationMaterial", "publicKey", "hint", "dsseEnvelope", "payload")
 CURVES = (ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1())
 
 
@@ -249,6 +254,50 @@ def test_nonsense_for_a_signature_is_refused(signed: Path, signers: Signers, dat
     (signed / SIGNATURE).write_bytes(data)
     with pytest.raises(BundleSignatureInvalid, match="endolink bundle sign"):
         check(Bundle.open(signed), signers)
+
+
+@pytest.fixture(scope="module")
+def sound(
+    tiny: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Bundle, Signers, dict[str, str]]:
+    folder = tmp_path_factory.mktemp("sound")
+    copied = Path(shutil.copytree(tiny, folder / "bundle"))
+    key = SigningKey.create(folder / "k").public
+    signature = sign(Bundle.open(copied), SigningKey.read(folder / "k")).read_bytes()
+    digests = Signature.from_json(signature).digests()
+    return Bundle.open(copied), Signers({key.id: key}), digests
+
+
+@settings(max_examples=400, deadline=None)
+@given(data=st.data())
+def test_a_changed_bit_vouches_for_nothing_else(
+    sound: tuple[Bundle, Signers, dict[str, str]], data: st.DataObject
+) -> None:
+    """Some letters of the envelope say nothing; whatever is believed is what was signed."""
+    bundle, signers, digests = sound
+    assert bundle.signature
+    changed = bytearray(bundle.signature)
+    changed[data.draw(st.integers(0, len(changed) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    try:
+        read = Signature.from_json(bytes(changed))
+        read.signer(signers)
+        assert read.digests() == digests
+        check(replace(bundle, signature=bytes(changed)), signers)
+    except BundleUntrusted:
+        pass
+
+
+@settings(deadline=None)
+@given(
+    st.binary(max_size=300)
+    | st.recursive(
+        st.none() | st.integers() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(FIELDS) | st.text(), inner),
+    ).map(lambda tree: json.dumps(tree).encode())
+)
+def test_whatever_stands_there_is_refused_as_no_signature(data: bytes) -> None:
+    with pytest.raises(BundleSignatureInvalid):
+        Signature.from_json(data)
 
 
 def test_what_is_checked_is_what_is_loaded(signed: Path, signers: Signers) -> None:
