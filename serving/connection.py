@@ -10,8 +10,9 @@ from http import HTTPStatus
 from typing import Any, ClassVar, Final
 
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from endolink.serving.cycle import Cycle
 from endolink.serving.http import problems
 
 # From the first byte, or the connection itself, to the end of the head: a request over the poorest
@@ -112,6 +113,9 @@ class BoundedHttp(HttpToolsProtocol):
         if len(self.pipeline) >= PIPELINED:
             raise ValueError("too many requests at once")
         super().on_headers_complete()
+        # Its task begins when this has returned; a WebSocket's has none.
+        if type(self.cycle) is RequestResponseCycle:
+            self.cycle.__class__ = Cycle
 
     def on_body(self, body: bytes) -> None:
         # uvicorn would copy each piece twice; of a frame that came in one, this hands that on.

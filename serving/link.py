@@ -112,6 +112,7 @@ class LinkAdvisor:
         self._thought_s: float | None = None
         self._stepped_s = float("-inf")
         self._good_s: float | None = None
+        self._queued_s: float | None = None
         self._banned: dict[int, tuple[float, float]] = {}  # rung → until when, and for how long
         self._bytes = 0
         self._span: tuple[float, float] | None = None
@@ -148,13 +149,21 @@ class LinkAdvisor:
         excess = sorted(self._excess)
         typical, standing = excess[len(excess) // 2], excess[len(excess) // 4]
         self._thought_s, self._excess, self._bytes, self._span = now_s, [], 0, None
+        if standing <= QUEUES_S:
+            self._queued_s = None
+        elif self._queued_s is None:
+            self._queued_s = now_s
         if typical > QUEUES_S:
             self._good_s = None
-            if now_s - self._stepped_s >= SETTLE_S and (self._rung > 0 or standing > QUEUES_S):
+            # A burst of losses holds up all frames of one look; a queue stands through two.
+            queue = self._queued_s is not None and now_s - self._queued_s >= PACE_S
+            if now_s - self._stepped_s >= SETTLE_S and (self._rung > 0 or queue):
                 self._fall(now_s, 2 if typical > 2 * QUEUES_S else 1)
-        elif typical < ROOM_S:
+        elif typical < ROOM_S or self._fps < FPS_MOST:
+            # Frames that were left out come back as soon as there are no queues: where losses are
+            # repaired all the time there never is more room, and leaving out mends none of them.
             self._good_s = now_s if self._good_s is None else self._good_s
-            if now_s - self._good_s >= PATIENCE_S:
+            if now_s - self._good_s >= (PATIENCE_S if self._fps >= FPS_MOST else SETTLE_S):
                 self._rise(now_s)
         else:
             self._good_s = None
@@ -174,6 +183,8 @@ class LinkAdvisor:
     def _rise(self, now_s: float) -> None:
         if self._fps < FPS_MOST:
             self._fps = min(FPS_MOST, self._fps + FPS_RISE)
+            if self._fps == FPS_MOST:
+                self._good_s = None
         elif self._rung < RUNGS - 1 and self._banned.get(self._rung + 1, (0.0, 0.0))[0] <= now_s:
             self._rung += 1
             self._good_s = None

@@ -258,7 +258,13 @@ class AsyncStream:
                     self.statistics.hedged += active is not None
                     self._active, active = index, lane
                     break
-        return active if active is not None and active.room(window) else None
+        # Of two that are well the one with fewer frames under way: what one repairs, and all
+        # that stands behind it, then holds up half of the frames, and over a long and lossy way
+        # two carry twice as much as TCP allows one.
+        well = [lane for lane in self._lanes if lane is not None and not lane.flight.stalled(now)]
+        lane = min(well, key=lambda lane: (len(lane.flight), lane is not active), default=active)
+        under_way = sum(len(lane.flight) for lane in well)
+        return lane if lane is not None and under_way < window and lane.room(window) else None
 
     async def _keep(self, index: int) -> None:
         """Keep one connection open."""

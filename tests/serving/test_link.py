@@ -105,6 +105,35 @@ def test_repairs_of_loss_make_pictures_smaller_and_leave_none_out() -> None:
     assert advisor.advice.fps == FPS_MOST
 
 
+def test_frames_that_a_queue_left_out_come_back_where_losses_go_on_without_one() -> None:
+    advisor = LinkAdvisor(PICTURES)
+
+    def send(begin_s: int, end_s: int, excess_s: float) -> None:
+        for number in range(25 * begin_s, 25 * end_s):
+            now = number / 25
+            advisor.arrived(now, now + 0.062 + excess_s, 3000, 0.124)
+            advisor.answered(now, now + 0.075 + excess_s, 0.124)
+            advisor.think(now)
+
+    send(0, 20, 0.2)
+    assert advisor.advice.fps == FPS_LEAST
+    # More than where there is room, less than where there is a queue: as far as it gets.
+    send(20, 32, 0.016)
+    assert advisor.advice.fps == FPS_MOST
+    assert (advisor.advice.side, advisor.advice.quality) == PICTURES.rung(0)
+
+
+def test_a_burst_of_losses_leaves_no_frames_out() -> None:
+    advisor = LinkAdvisor(PICTURES)
+    for number in range(25 * 60):
+        now = number / 25
+        # Every five seconds all frames of half a second wait for what is sent again.
+        late = 0.2 if now % 5 < 0.5 else 0.016
+        advisor.arrived(now, now + 0.062 + late, 3000, 0.124)
+        advisor.think(now)
+    assert advisor.advice.fps == FPS_MOST
+
+
 def test_jitter_alone_does_not_bring_it_down() -> None:
     advisor = LinkAdvisor(PICTURES)
     Link(mbit_s=20, round_trip_s=0.124, jitter_s=0.008).run(advisor, 30)
