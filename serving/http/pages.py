@@ -6,11 +6,13 @@ import json
 from collections.abc import Iterator
 from html import escape
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from endolink.serving.http import assets, problems
+from endolink.serving.http.resource import service_of
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1c2b33; --soft: #5c6f78; --line: #d5dee2;
@@ -53,12 +55,15 @@ def _page(title: str, body: str) -> HTMLResponse:
     )
 
 
-# The viewer loads its own files, and talks to its own service, and does neither with anybody else.
+# The viewer loads its own files, and talks to its own service, and does neither with anybody else
+# but the identity provider, where people sign in at one: it exchanges its code for tokens there.
 # `blob:` are pictures and recordings that the user chose, on their way to the screen.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+    "media-src 'self' blob:; connect-src {asked}; worker-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 _VIEWER_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
-    "img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self'; worker-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "Permissions-Policy": "camera=(self), display-capture=(self), fullscreen=(self), "
     "microphone=(), geolocation=()",
     "X-Content-Type-Options": "nosniff",
@@ -71,7 +76,13 @@ _VIEWER, _VIEWER_ETAG = assets.page()
 
 async def home(request: Request) -> Response:
     """Give the viewer."""
-    headers = {**_VIEWER_HEADERS, "ETag": _VIEWER_ETAG}
+    settings = service_of(request).settings
+    asked = ["'self'"]
+    if settings.oidc_issuer is not None and settings.oidc_client is not None:
+        issuer = urlsplit(settings.oidc_issuer)
+        asked.append(f"{issuer.scheme}://{issuer.netloc}")
+    policy = _POLICY.format(asked=" ".join(asked))
+    headers = {**_VIEWER_HEADERS, "Content-Security-Policy": policy, "ETag": _VIEWER_ETAG}
     if request.headers.get("if-none-match") == _VIEWER_ETAG:
         return Response(status_code=304, headers=headers)
     return HTMLResponse(_VIEWER, headers=headers)

@@ -1,11 +1,15 @@
 /**
- * Who asks: the one place that knows. The service asks nobody yet, so nobody says anything. Where
- * it does, `headers` goes with every request and `hello` into the first message of a stream;
- * neither ever goes into an address.
+ * Who asks. An `auth` has `headers`, which go with every request, and `hello`, which goes into the
+ * first message of a stream; neither ever goes into an address. A page that knows its user gives
+ * the viewer one; else the viewer signs people in itself (`sign-in.js`).
+ *
+ * @typedef {object} Auth
+ * @property {() => Record<string, string>} headers
+ * @property {() => object} hello
  */
-export const anonymous = {
-  /** @returns {Record<string, string>} */
-  headers: () => ({}),
-  /** @returns {object} */
-  hello: () => ({}),
-};
+
+/** What the service says to whoever it does not know, or who may not. */
+const REFUSALS = new Set(["unauthenticated", "forbidden"]);
+
+/** Whether it takes other credentials to go on. @param {string | null | undefined} code */
+export const isAboutWho = (code) => REFUSALS.has(code ?? "");

@@ -29,6 +29,7 @@ export class Bars {
       const row = document.createElement("li");
       row.className = "bar";
       row.dataset.kind = finding.kind;
+      row.dataset.finding = finding.code;
       row.innerHTML =
         '<span class="bar-name"></span><span class="bar-value"></span>' +
         '<span class="bar-track"><span class="bar-fill"></span><span class="bar-tick"></span></span>';

@@ -77,6 +77,7 @@ export class Commands {
       link: () => this.#toggleLink(),
       sound: () => this.#toggleSound(),
       language: () => viewer.language.switch(),
+      who: () => viewer.who?.show(),
       fullscreen: () => this.#toggleFullscreen(),
       help: () => /** @type {HTMLDialogElement} */ (viewer.find(".help-sheet")).showModal(),
     };

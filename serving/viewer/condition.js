@@ -8,6 +8,14 @@ export const OLD_MS = 300;
 /** Older than this it is not shown as anything but old. */
 export const STALE_MS = 1000;
 
+/** Refusals that are told as they are, whether there was a link before or not. */
+const UNTIL_MENDED = /** @type {Record<string, string>} */ ({
+  overloaded: "overloaded",
+  unauthenticated: "signed-out",
+  forbidden: "forbidden",
+  "identity-unreachable": "identity",
+});
+
 /**
  * @typedef {object} Facts
  * @property {"none" | "live" | "recorded" | "stills"} source
@@ -33,7 +41,8 @@ export function condition(facts) {
   if (facts.fault) return { state: "error", reason: "refused" };
   if (facts.lost) return { state: "error", reason: "source-lost" };
   if (!facts.connected) {
-    if (facts.refusal === "overloaded") return { state: "error", reason: "overloaded" };
+    const why = UNTIL_MENDED[facts.refusal ?? ""];
+    if (why) return { state: "error", reason: why };
     if (facts.everConnected) return { state: "degraded", reason: "lost" };
     if (facts.refusal === null) return { state: "connecting", reason: null };
     return { state: "error", reason: "unreachable" };

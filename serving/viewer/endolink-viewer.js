@@ -1,4 +1,4 @@
-import { anonymous } from "./auth.js";
+import { SignIn } from "./sign-in.js";
 import { openFiles, openSample, openStream } from "./sources.js";
 import { TEMPLATE } from "./template.js";
 import { Viewer } from "./viewer.js";
@@ -13,13 +13,15 @@ const STYLES = ["./viewer.css", "./panels.css", "./report.css"];
  *
  * Attributes: `service` (where it is; by default where this file came from), `model`, `lang` (`en`
  * or `zh`), `autostart` (the rendered sample plays until something is chosen). Methods: `watch` with
- * a MediaStream, a File or files, or `"sample"`; `snapshot`; `close`. Set `auth` before it is put
- * into the page, where the service asks who is there. Events, which leave the component:
+ * a MediaStream, a File or files, or `"sample"`; `snapshot`; `close`. Where the service asks who is
+ * there the viewer signs people in; a page that knows its user sets `auth` before it puts the viewer
+ * in, and calls `again` when it has other credentials. Events, which leave the component:
  * `endolink-state`, `endolink-alert`, `endolink-verdict`, `endolink-snapshot`.
  */
 export class EndoLinkViewer extends HTMLElement {
   /** @type {Viewer | null} */ viewer = null;
-  auth = anonymous;
+  /** Who asks; where the page does not say, the viewer signs people in. @type {import("./auth.js").Auth | null} */
+  auth = null;
 
   connectedCallback() {
     if (this.viewer) return;
@@ -39,11 +41,20 @@ export class EndoLinkViewer extends HTMLElement {
       sheet.href = new URL(style, import.meta.url).href;
       root.prepend(sheet);
     }
+    const service = (this.getAttribute("service") ?? new URL(import.meta.url).origin).replace(/\/$/, "");
+    const signIn = this.auth ? null : new SignIn(service);
+    if (signIn?.isReturning) signIn.return().then(() => this.#start(app, service, signIn));
+    else this.#start(app, service, signIn);
+  }
+
+  /** @param {HTMLElement} app @param {string} service @param {SignIn | null} signIn */
+  #start(app, service, signIn) {
     this.viewer = new Viewer(this, app, {
-      service: (this.getAttribute("service") ?? new URL(import.meta.url).origin).replace(/\/$/, ""),
+      service,
       model: this.getAttribute("model"),
       language: this.getAttribute("lang"),
-      auth: this.auth,
+      auth: /** @type {import("./auth.js").Auth} */ (this.auth ?? signIn),
+      signIn,
     });
     if (this.hasAttribute("autostart")) this.viewer.begin();
   }
@@ -66,6 +77,11 @@ export class EndoLinkViewer extends HTMLElement {
   /** Keep the picture that is shown. */
   async snapshot() {
     return this.viewer?.desk.snapshot();
+  }
+
+  /** Ask the service again: `auth` has other credentials now. */
+  again() {
+    this.viewer?.again();
   }
 
   close() {

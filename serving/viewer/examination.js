@@ -1,3 +1,4 @@
+import { isAboutWho } from "./auth.js";
 import { EndoLinkStream } from "./client/stream.js";
 import { watchVideo } from "./client/watch.js";
 import { Moments } from "./moments.js";
@@ -66,6 +67,11 @@ export class Examination extends EventTarget {
     return this.newest ? performance.now() - this.newest.capturedUs / 1000 : null;
   }
 
+  /** Watch no more; the connection stays until it is closed. */
+  stop() {
+    this.#stop();
+  }
+
   close() {
     this.#stop();
     this.stream.close();
@@ -94,7 +100,8 @@ export class Examination extends EventTarget {
           this.everConnected = true;
           this.refusal = null;
         } else {
-          this.refusal = message.code ?? "unreachable";
+          // A connection that ends without a word takes back nothing that was said of who asks.
+          if (message.code || !isAboutWho(this.refusal)) this.refusal = message.code ?? "unreachable";
           this.#lost();
         }
         this.#tell("link", message);

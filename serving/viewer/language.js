@@ -41,7 +41,9 @@ export class Language extends EventTarget {
   /** A finding's name. @param {string} code */
   finding(code) {
     const known = this.#findings.get(code);
-    return known?.labels?.[this.#code] ?? known?.label ?? code;
+    const name = known?.labels?.[this.#code] ?? known?.label ?? code;
+    // A range of scores is not broken over two lines.
+    return name.replace(/(\d)-(?=\d)/g, "$1\u2011");
   }
 
   /**

@@ -38,6 +38,8 @@ export class Marks {
       mark.element.classList.remove("going");
     }
     this.tick(nowMs);
+    // One needs no name: it stands beside the picture, and would only lie on tissue.
+    this.layer.classList.toggle("several", this.#shown.size > 1);
     this.place();
   }
 
@@ -93,6 +95,18 @@ export class Marks {
     element.classList.add("going");
     setTimeout(() => element.remove(), FADE_MS);
   }
+}
+
+/**
+ * Where in a verdict's frame a finding is; null where it does not say.
+ * @param {any} verdict @param {string} code
+ */
+export function whereIs(verdict, code) {
+  const box = verdict.findings.find((finding) => finding.code === code)?.box;
+  if (!box) return null;
+  const { width, height } = verdict.frame;
+  const [x0, y0, x1, y1] = box;
+  return whereabouts([x0 / width, y0 / height, x1 / width, y1 / height]);
 }
 
 const COLUMNS = ["left", "", "right"];

@@ -1,4 +1,5 @@
 import { clockTime } from "./language.js";
+import { whereIs } from "./marks.js";
 import { figures } from "./summary.js";
 import { paintCourse } from "./timeline.js";
 
@@ -72,7 +73,11 @@ function about({ source, model }, language) {
 /** @param {[string, string, string?][]} rows */
 function terms(rows) {
   const list = make("dl");
-  for (const [name, value] of rows) list.append(make("dt", name), make("dd", value));
+  for (const [name, value, kind] of rows) {
+    const term = make("dt", name);
+    if (kind) term.className = kind;
+    list.append(term, make("dd", value));
+  }
   return list;
 }
 
@@ -94,6 +99,7 @@ async function course({ session, snapshots }, language) {
     height,
     ratio: 2,
     snapshotsS: snapshots.map((snapshot) => snapshot.timeS),
+    name: language.finding.bind(language),
   });
   const image = document.createElement("img");
   image.className = "report-course";
@@ -111,7 +117,9 @@ async function figure(snapshot, { stills }, language) {
     ? language.finding(snapshot.finding)
     : language.say("snapshot.no-finding");
   image.alt = `${name}, ${time}`;
-  const caption = make("figcaption", "", [make("strong", `${time}  ${name}`)]);
+  const where = snapshot.finding && snapshot.verdict && whereIs(snapshot.verdict, snapshot.finding);
+  const place = where ? `, ${language.say(`where.${where}`)}` : "";
+  const caption = make("figcaption", "", [make("strong", `${time}  ${name}${place}`)]);
   if (snapshot.note) caption.append(make("p", snapshot.note));
   if (snapshot.verdict) {
     const chances = snapshot.verdict.findings

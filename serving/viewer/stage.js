@@ -1,4 +1,5 @@
 import { sizeOf } from "./client/camera.js";
+import { HAVE_CURRENT_DATA } from "./client/watch.js";
 import { SourceError } from "./sources.js";
 
 /**
@@ -50,7 +51,7 @@ export class Stage extends EventTarget {
   /** Whether there is a picture at all. */
   get hasPicture() {
     if (!this.source) return false;
-    return this.isStills ? this.still.width > 1 : this.video.videoWidth > 0;
+    return this.isStills ? this.still.width > 1 : this.video.readyState >= HAVE_CURRENT_DATA;
   }
 
   /** The picture's own size in pixels. */

@@ -1,5 +1,15 @@
 import { Reading } from "./reading.js";
 
+/** What is no answer to a picture: it is asked about again. */
+const NOT_YET = new Set([
+  "overloaded",
+  "shutting-down",
+  "rate-limited",
+  "unauthenticated",
+  "forbidden",
+  "identity-unreachable",
+  "audit-unavailable",
+]);
 /** Between tries where the service does not answer. */
 const AGAIN_MS = 700;
 
@@ -74,9 +84,8 @@ export class Stills extends EventTarget {
     try {
       return (await this.reading.read(bitmap, this.camera)) ?? undefined;
     } catch (error) {
-      // A problem with a code is an answer; a full service and a broken link are none.
       const code = /** @type {any} */ (error).code;
-      return code && code !== "overloaded" && code !== "shutting-down" ? null : undefined;
+      return code && !NOT_YET.has(code) ? null : undefined;
     } finally {
       bitmap.close();
     }

@@ -17,11 +17,11 @@ export class Summary {
     if (shown === this.#shown) return;
     this.#shown = shown;
     this.list.replaceChildren(
-      ...rows.flatMap(([name, value, tone]) => {
+      ...rows.flatMap(([name, value, kind]) => {
         const [term, said] = [document.createElement("dt"), document.createElement("dd")];
         term.textContent = name;
         said.textContent = value;
-        if (tone) said.dataset.tone = tone;
+        if (kind) term.className = kind;
         return [term, said];
       }),
     );
@@ -51,9 +51,12 @@ export function figures(session, language, stills, nowS) {
     const sinceS = (nowS ?? session.endS) - landmark.startS;
     if (!stills && sinceS > 0) rows.push([say("session.since", { landmark: name }), clockTime(sinceS)]);
   }
-  for (const { code, share } of known.preparation) {
-    if (share === null || share < 0.005) continue;
-    rows.push([language.finding(code), language.percent(share)]);
+  const seen = known.preparation.filter(({ share }) => share !== null && share >= 0.005);
+  if (known.preparation.length) {
+    rows.push([say("session.preparation"), seen.length ? "" : say("session.none")]);
+  }
+  for (const { code, share } of seen) {
+    rows.push([language.finding(code), language.percent(/** @type {number} */ (share)), "part"]);
   }
   rows.push([say("session.alerts"), String(known.alerts)]);
   if (known.falseAlarms) rows.push([say("mark.false-alarm"), String(known.falseAlarms)]);

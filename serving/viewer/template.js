@@ -16,7 +16,11 @@ const choice = (/** @type {string} */ kind) =>
 export const TEMPLATE = `
 <div class="app" part="app">
   <div class="head">
-    <span class="brand">EndoLink</span>
+    <div class="brand">
+      <strong>EndoLink</strong>
+      <span class="badge sample" hidden data-text="sample.badge"></span>
+      <span class="badge name" hidden></span>
+    </div>
     <div class="lamp" data-state="connecting" role="status" aria-live="polite" aria-atomic="true">
       <span class="lamp-shape"></span><strong class="lamp-word"></strong>
       <span class="lamp-reason"></span>
@@ -31,6 +35,7 @@ export const TEMPLATE = `
       <button type="button" class="tool word" data-action="language" data-key="L"
         data-label="action.language-label" data-text="action.language"></button>
       ${tool("help", "?")}
+      <button type="button" class="tool" data-action="who" data-icon="who" data-label="action.who" hidden></button>
       ${tool("fullscreen", "X")}
     </div>
   </div>
@@ -44,21 +49,15 @@ export const TEMPLATE = `
       <div class="marks" aria-hidden="true"></div>
     </div>
     <div class="edge" aria-hidden="true"></div>
-    <div class="badges">
-      <span class="badge sample" hidden data-text="sample.badge"></span>
-      <span class="badge name" hidden></span>
-      <span class="badge freeze" hidden data-icon="freeze"><span data-text="frozen.badge"></span></span>
-      <span class="badge stale" hidden></span>
-    </div>
     <div class="drop" hidden><span data-text="open.drop"></span></div>
     <div class="first" hidden>
-      <span data-text="sample.yours"></span>
+      <span class="first-yours" data-text="sample.yours"></span><span class="first-what" data-text="open.title"></span>
       <button type="button" data-source="file" data-icon="file"><span data-text="open.file"></span></button>
       <button type="button" data-source="folder" data-icon="folder"><span data-text="open.folder"></span></button>
       <button type="button" data-source="camera" data-icon="camera"><span data-text="open.camera"></span></button>
       <button type="button" data-source="screen" data-icon="screen"><span data-text="open.screen"></span></button>
+      <button type="button" data-source="sample" data-icon="sample"><span data-text="open.sample"></span></button>
     </div>
-    <div class="toast" role="status" aria-live="polite"></div>
   </section>
 
   <aside class="side" data-label="panel.findings">
@@ -99,11 +98,14 @@ export const TEMPLATE = `
       ${control("false-alarm", "F")}
       ${control("missed", "M")}
       ${control("heat", "H", ' aria-pressed="false"')}
+      <span class="badge freeze" hidden data-icon="freeze"><span data-text="frozen.badge"></span></span>
+      <span class="badge stale" hidden data-icon="degraded"><span></span></span>
       <span class="clock"><span class="now">0:00</span><span class="total"></span></span>
     </div>
     <div class="timeline" role="slider" tabindex="0" aria-valuemin="0" aria-valuemax="0"
       aria-valuenow="0" data-label="timeline.title"><canvas></canvas><span class="playhead"></span>
     </div>
+    <div class="toast" role="status" aria-live="polite"></div>
   </section>
 
   <div class="foot"><strong data-text="app.motto"></strong> <span class="privacy"></span></div>
@@ -124,6 +126,19 @@ export const TEMPLATE = `
     <p class="hint help-model"></p>
     <p class="hint"><span data-text="help.links"></span> <a class="docs-link" target="_blank" rel="noopener" data-text="help.docs"></a></p>
     <p class="hint" data-text="app.motto"></p>
+  </dialog>
+  <dialog class="sheet who-sheet" aria-labelledby="who-title">
+    <form method="dialog"><button class="tool close" value="" data-icon="close" data-label="action.close"></button></form>
+    <h2 id="who-title" data-text="who.title"></h2>
+    <p class="who-says" role="status"></p>
+    <button type="button" class="primary who-provider" hidden></button>
+    <form class="who-key" hidden>
+      <label><span data-text="who.key"></span>
+        <input type="password" autocomplete="off" autocapitalize="off" spellcheck="false" required></label>
+      <button class="primary" data-text="who.use-key"></button>
+    </form>
+    <button type="button" class="primary who-out" data-text="who.out" hidden></button>
+    <p class="hint" data-text="who.kept"></p>
   </dialog>
   <dialog class="sheet missed-sheet" aria-labelledby="missed-title">
     <form method="dialog"><button class="tool close" value="" data-icon="close" data-label="action.close"></button></form>

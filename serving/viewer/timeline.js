@@ -9,6 +9,8 @@ import { clockTime } from "./language.js";
 
 /** A live timeline is at least this long, so that its first seconds are not stretched. */
 const LIVE_LEAST_S = 120;
+/** The height of text for which the course's marks have their plain size. */
+const TEXT_PX = 15;
 const COLOURS = {
   lesion: "#ffc247",
   landmark: "#9db8ff",
@@ -21,7 +23,7 @@ const COLOURS = {
   wrong: "#ff8f8f",
 };
 /** The strip below: how clean the bowel is, where the model says so. */
-const PREPARATION = { "bbps-2-3": "#3fa796", "bbps-0-1": "#b58a3a", "impacted-stool": "#8c5a3c" };
+const PREPARATION = { "bbps-2-3": "#3fa796", "bbps-0-1": "#b58a3a", "impacted-stool": "#b0744f" };
 
 export class Timeline extends EventTarget {
   #still = 0;
@@ -96,14 +98,17 @@ export class Timeline extends EventTarget {
   /** Draw all of it; a few times a second. @param {number[]} snapshotsS */
   draw(snapshotsS) {
     const { canvas, session } = this;
-    const ratio = globalThis.devicePixelRatio || 1;
-    const [width, height] = [this.element.clientWidth * ratio, this.element.clientHeight * ratio];
+    const density = globalThis.devicePixelRatio || 1;
+    const [width, height] = [this.element.clientWidth * density, this.element.clientHeight * density];
     if (!width || !height) return;
+    // Its marks grow with the text around them.
+    const ratio = (density * parseFloat(getComputedStyle(this.element).fontSize)) / TEXT_PX;
     if (canvas.width !== Math.round(width)) canvas.width = Math.round(width);
     if (canvas.height !== Math.round(height)) canvas.height = Math.round(height);
     const pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
     pen.clearRect(0, 0, width, height);
-    if (session) paintCourse(pen, session, this.lengthS, { width, height, ratio, snapshotsS });
+    const name = this.language.finding.bind(this.language);
+    if (session) paintCourse(pen, session, this.lengthS, { width, height, ratio, snapshotsS, name });
   }
 
   #follow() {
@@ -133,9 +138,14 @@ export class Timeline extends EventTarget {
  * @param {CanvasRenderingContext2D} pen
  * @param {import("./session.js").Session} session
  * @param {number} lengthS
- * @param {{width: number, height: number, ratio: number, snapshotsS: number[]}} place
+ * @param {object} place
+ * @param {number} place.width in pixels
+ * @param {number} place.height
+ * @param {number} place.ratio pixels to a plain one
+ * @param {number[]} place.snapshotsS
+ * @param {(code: string) => string} place.name what a finding is called
  */
-export function paintCourse(pen, session, lengthS, { width, height, ratio, snapshotsS }) {
+export function paintCourse(pen, session, lengthS, { width, height, ratio, snapshotsS, name }) {
   const x = (/** @type {number} */ timeS) => (timeS / lengthS) * width;
   const strip = Math.round(7 * ratio);
   const top = Math.round(14 * ratio);
@@ -167,6 +177,13 @@ export function paintCourse(pen, session, lengthS, { width, height, ratio, snaps
       pen.globalAlpha = 1;
       if (event.mark === "missed") cross(pen, left, top - 5.5 * ratio, ratio);
     }
+  }
+  pen.fillStyle = COLOURS.landmark;
+  pen.font = `600 ${12 * ratio}px system-ui, sans-serif`;
+  for (const { finding, startS } of session.landmarks) {
+    const [left, text] = [x(startS) + 5 * ratio, name(finding)];
+    const room = width - left - pen.measureText(text).width;
+    pen.fillText(text, left + Math.min(0, room), top + 12 * ratio);
   }
   pen.fillStyle = COLOURS.snapshot;
   for (const timeS of snapshotsS) diamond(pen, x(timeS), floor - 4 * ratio, 4.5 * ratio);

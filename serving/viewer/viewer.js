@@ -2,7 +2,6 @@ import { Bars } from "./bars.js";
 import { Call } from "./call.js";
 import { canvasCamera, WorkerCamera } from "./client/camera.js";
 import { Commands } from "./commands.js";
-import { condition, OLD_MS, STALE_MS } from "./condition.js";
 import { Desk } from "./desk.js";
 import { Examination } from "./examination.js";
 import { Hold } from "./hold.js";
@@ -12,11 +11,14 @@ import { Lamp } from "./lamp.js";
 import { clockTime, Language } from "./language.js";
 import { LinkPanel } from "./link-panel.js";
 import { Marks, whereabouts } from "./marks.js";
+import { visits } from "./memory.js";
 import { Opening } from "./opening.js";
 import { Reading } from "./reading.js";
 import { openSample, SourceError } from "./sources.js";
+import { SignInSheet } from "./sign-in-sheet.js";
 import { Sound } from "./sound.js";
 import { Stage } from "./stage.js";
+import { Status } from "./status.js";
 import { Stills } from "./stills.js";
 import { Summary } from "./summary.js";
 import { Timeline } from "./timeline.js";
@@ -27,50 +29,34 @@ const TICK_MS = 100;
 const READ_MS = 500;
 const TOAST_MS = 2600;
 
-/** What the page remembers from one visit to the next: no picture, and nothing of what was seen. */
-const memory = {
-  /** @param {string} name */
-  get(name) {
-    try {
-      return localStorage.getItem(`endolink.${name}`);
-    } catch {
-      return null; // A page may forbid it.
-    }
-  },
-  /** @param {string} name @param {string} value */
-  set(name, value) {
-    try {
-      localStorage.setItem(`endolink.${name}`, value);
-    } catch {
-      // Then it is asked again next time.
-    }
-  },
-};
-
 /** The whole of it: brings together the picture, the service, and what the clinician makes of both. */
 export class Viewer {
   /** @type {Examination | null} */ examination = null;
   /** @type {Stills | null} */ stills = null;
   /** What the service says of its model. @type {any} */ model = null;
-  #sourceLost = false;
+  /** A camera was unplugged, a screen is shared no more. */ sourceLost = false;
   #readMs = -Infinity;
   #pointedMs = -Infinity;
-  #state = "";
   #ending = new AbortController();
   /** @type {any} */ #toasting;
 
   /**
    * @param {HTMLElement} host
    * @param {HTMLElement} root
-   * @param {{service: string, model: string | null, language: string | null, auth: any}} options
+   * @param {object} options
+   * @param {string} options.service
+   * @param {string | null} options.model
+   * @param {string | null} options.language
+   * @param {import("./auth.js").Auth} options.auth
+   * @param {import("./sign-in.js").SignIn | null} options.signIn null where the page around it signs in
    */
-  constructor(host, root, { service, model, language, auth }) {
+  constructor(host, root, { service, model, language, auth, signIn }) {
     this.host = host;
     this.root = root;
     this.service = service;
     this.auth = auth;
     this.modelName = model;
-    this.language = new Language(language ?? memory.get("language") ?? navigator.language);
+    this.language = new Language(language ?? visits.get("language") ?? navigator.language);
     this.camera = WorkerCamera.open() ?? canvasCamera;
     const find = (/** @type {string} */ name) =>
       /** @type {HTMLElement} */ (root.querySelector(name));
@@ -88,7 +74,9 @@ export class Viewer {
     this.hold = new Hold(this);
     this.opening = new Opening(root, this.language);
     this.desk = new Desk(this);
+    this.status = new Status(this);
     drawIcons(root);
+    this.who = signIn && new SignInSheet(this, signIn);
     this.commands = new Commands(this, this.#ending.signal);
     this.#listen();
     this.#say();
@@ -100,7 +88,7 @@ export class Viewer {
   /** Show it at work: the rendered sample, unless this browser has opened a source before. */
   begin() {
     this.find(".first").hidden = false;
-    if (memory.get("used") === null) this.open(openSample());
+    if (visits.get("used") === null) this.open(openSample());
   }
 
   /**
@@ -109,9 +97,11 @@ export class Viewer {
    */
   async open(source) {
     const isSample = source.kind === "sample";
-    if (!isSample) memory.set("used", "1");
+    if (!isSample) visits.set("used", "1");
+    // What the new source shows is none of the old one's session.
+    this.examination?.stop();
     this.desk.begin();
-    this.#sourceLost = false;
+    this.sourceLost = false;
     this.hold.begin();
     try {
       await this.stage.show(source);
@@ -124,7 +114,7 @@ export class Viewer {
       return;
     }
     for (const track of source.stream?.getTracks() ?? []) {
-      track.addEventListener("ended", () => (this.#sourceLost = this.stage.source === source));
+      track.addEventListener("ended", () => (this.sourceLost = this.stage.source === source));
     }
     this.find(".first").hidden = !isSample;
     this.find(".badge.sample").hidden = !isSample;
@@ -150,8 +140,15 @@ export class Viewer {
     this.#ending.abort();
     this.stills?.close();
     this.examination?.close();
+    this.who?.signIn.close();
     this.stage.clear();
     this.camera.close?.();
+  }
+
+  /** Ask the service again, as whoever is signed in by now. */
+  again() {
+    this.examination?.stream.again();
+    this.#describe();
   }
 
   /** The time that is shown. */
@@ -206,6 +203,7 @@ export class Viewer {
     });
     on("verdict", (message) => this.#judged(message));
     on("alert", (message) => this.#alert(message));
+    on("link", ({ connected, code }) => this.who?.hear(connected, code));
     if (stage?.source?.files) {
       this.stills = new Stills(
         stage.source.files,
@@ -264,43 +262,30 @@ export class Viewer {
 
   /** @param {any} message */
   #alert(message) {
-    if (message.on && message.event && message.kind === "lesion") {
+    if (message.on && message.event && message.kind === "lesion" && this.stage.hasPicture) {
       this.desk.illustrate(message.event, this.stage.video);
     }
     this.tell("endolink-alert", message);
-  }
-
-  /** The lesions that are pointed at now. */
-  get #called() {
-    const { examination, stage } = this;
-    if (!examination || !stage.source) return [];
-    const isLesion = (/** @type {string} */ code) =>
-      examination.session.findings.some((known) => known.code === code && known.kind === "lesion");
-    if (stage.isHeld && !stage.isLive) {
-      const findings = this.hold.verdict?.findings ?? [];
-      return findings.filter(({ code, present }) => present && isLesion(code)).map(({ code }) => code);
-    }
-    // Without fresh verdicts nothing is known to be there.
-    if (!examination.stream.connected || (examination.ageMs ?? Infinity) > STALE_MS) return [];
-    return examination.alerts.filter(isLesion);
   }
 
   #tick() {
     const { examination, stage } = this;
     if (!examination) return;
     const nowMs = performance.now();
-    const called = this.#called;
-    const isNew = this.call.show(called, nowMs, this.#quiet());
+    const { called } = this.status;
+    const isNew = this.call.show(called, nowMs, this.status.quiet);
     if (isNew && !(stage.isHeld && !stage.isLive)) this.sound.play();
     this.find(".edge").classList.toggle("on", this.call.isOn);
-    this.#showState(called);
-    this.#showAge(nowMs);
+    this.status.show(called, nowMs);
+    const oldMs = this.status.showAge(nowMs);
     if (!stage.isHeld) this.marks.tick(nowMs);
     if (stage.isHeld && !stage.isLive) this.marks.place();
     this.timeline.at(this.timeS);
     this.linkPanel.show(examination.stream, nowMs, this.model);
     if (nowMs - this.#readMs < READ_MS) return;
     this.#readMs = nowMs;
+    const age = oldMs ?? this.linkPanel.usualMs(nowMs);
+    this.find(".chip-age").textContent = age === null ? "–" : this.language.age(age);
     this.#read();
   }
 
@@ -320,74 +305,6 @@ export class Viewer {
     this.find(".findings-of").textContent = !stage.source
       ? ""
       : language.say(stage.isHeld ? "panel.this-frame" : "panel.live");
-  }
-
-  /** What to say where nothing is pointed at. */
-  #quiet() {
-    const { language } = this;
-    const verdict = this.stage.source ? this.shownVerdict : null;
-    if (!verdict) return language.say("panel.idle");
-    if (!verdict.familiar) return language.say("panel.unfamiliar");
-    if (verdict.reasons.includes("over-exposed")) return language.say("panel.over-exposed");
-    return language.say("panel.nothing");
-  }
-
-  /** @param {string[]} called */
-  #showState(called) {
-    const { examination, stage, language } = this;
-    if (!examination) return;
-    const total = stage.source?.files?.length ?? 0;
-    const still = { number: stage.stillNumber + 1, total, read: this.hold.verdict !== null };
-    const how = condition({
-      source: stage.isStills ? "stills" : stage.isLive ? "live" : stage.source ? "recorded" : "none",
-      lost: this.#sourceLost,
-      held: stage.isRecorded && stage.video.paused,
-      ended: stage.video.ended,
-      everConnected: examination.everConnected,
-      connected: examination.stream.connected,
-      refusal: examination.refusal,
-      fault: examination.fault,
-      server: examination.server,
-      ageMs: examination.ageMs,
-      offeredMs: performance.now() - examination.offeredMs,
-      found: called.length > 0,
-      still: stage.isStills ? still : null,
-    });
-    let reason = "";
-    if (how.state === "alert") {
-      const names = called.length ? called : examination.alerts;
-      reason = names.map((code) => language.finding(code)).join(" · ");
-    } else if (how.reason) {
-      const detail = examination.fault?.detail ?? "";
-      reason = language.say(`reason.${how.reason}`, { ...still, detail });
-    }
-    this.lamp.show(how.state, reason);
-    this.root.dataset.state = how.state;
-    if (how.state !== this.#state) {
-      this.#state = how.state;
-      this.tell("endolink-state", how);
-    }
-  }
-
-  /** Say how old the newest verdict is; an old one fades, and then is gone from the picture. */
-  #showAge(nowMs) {
-    const { examination, stage, language } = this;
-    const ageMs = examination?.ageMs ?? null;
-    const held = !stage.source || (stage.isHeld && !stage.isLive);
-    const over = ageMs === null || held || nowMs - (examination?.offeredMs ?? 0) > 3600_000;
-    const stale = !over && ageMs > STALE_MS;
-    this.root.classList.toggle("aging", !over && ageMs > OLD_MS);
-    this.root.classList.toggle("stale", stale);
-    const badge = this.find(".badge.stale");
-    badge.hidden = !stale;
-    if (stale) {
-      badge.textContent = language.say("panel.stale", { age: language.age(ageMs) });
-      if (!stage.frozen) this.marks.clear();
-    }
-    if (nowMs - this.#readMs < READ_MS) return;
-    const usual = this.linkPanel.usualMs(nowMs);
-    const shown = stale ? ageMs : usual;
-    this.find(".chip-age").textContent = shown === null ? "–" : language.age(shown);
   }
 
   #listen() {
@@ -411,7 +328,7 @@ export class Viewer {
   /** Say everything in the language that was chosen. */
   #say() {
     const { language, root } = this;
-    memory.set("language", language.code);
+    visits.set("language", language.code);
     root.lang = language.tag;
     if (document.body.querySelector(":scope > main > endolink-viewer") === this.host) {
       document.documentElement.lang = language.tag;
@@ -446,6 +363,7 @@ export class Viewer {
   /** Told by the hold when the picture stops or goes on. */
   held() {
     this.find(".badge.freeze").hidden = !this.stage.frozen;
+    this.root.classList.toggle("frozen", this.stage.frozen);
     this.#sayControls();
     this.#readMs = -Infinity;
   }

@@ -1,3 +1,5 @@
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,3 +46,18 @@ def client(running: Running) -> Iterator[httpx.Client]:
 @pytest.fixture(scope="session")
 def jpeg() -> bytes:
     return picture()
+
+
+@pytest.fixture(scope="session")
+def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where npm's `oidc-provider` is."""
+    folder = tmp_path_factory.mktemp("npm")
+    npm = shutil.which("npm")
+    assert npm
+    quiet = "--silent", "--no-fund", "--no-audit"
+    done = subprocess.run(
+        [npm, "install", *quiet, "--prefix", folder, "oidc-provider@9"], check=False
+    )
+    if done.returncode:
+        pytest.skip("the npm registry cannot be reached, and oidc-provider is not here")
+    return folder

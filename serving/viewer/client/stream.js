@@ -7,6 +7,9 @@ import { Statistics } from "./statistics.js";
 
 /** What a client cannot mend by asking again. */
 const FINAL = new Set(["model-unknown", "stream-message-invalid"]);
+/** What takes somebody to mend it, who says so by `again`; until then it is asked now and then. */
+const ABOUT_WHO = new Set(["unauthenticated", "forbidden"]);
+const ABOUT_WHO_MS = 5000;
 
 /**
  * One session with the service.
@@ -99,6 +102,20 @@ export class EndoLinkStream extends EventTarget {
     this.#next = { sequence, capturedUs, shot, box };
     this.#send();
     return sequence;
+  }
+
+  /** Connect at once, and say anew who asks: other credentials are there. */
+  again() {
+    for (const lane of this.#lanes) {
+      lane.retry.succeeded();
+      if (lane.socket) {
+        lane.socket.close();
+      } else if (lane.timer !== null) {
+        clearTimeout(lane.timer);
+        lane.timer = null;
+        if (lane === this.#lanes[0] || this.ready) this.#connect(lane);
+      }
+    }
   }
 
   /** End the session. */
@@ -222,6 +239,7 @@ export class EndoLinkStream extends EventTarget {
     };
     const refusal = { final: false, atLeastMs: 0, code: null };
     socket.onmessage = ({ data }) => {
+      if (this.#closed) return;
       const message = JSON.parse(data);
       if (message.type === "ping") {
         socket.send(JSON.stringify({ type: "pong", id: message.id, clock_us: this.clockUs() }));
@@ -262,7 +280,7 @@ export class EndoLinkStream extends EventTarget {
   /** Take in why a connection ends. @param {Lane} lane @param {any} error @param {any} refusal */
   #refuse(lane, error, refusal) {
     refusal.code = error.code;
-    refusal.atLeastMs = (error.retry_after ?? 0) * 1000;
+    refusal.atLeastMs = ABOUT_WHO.has(error.code) ? ABOUT_WHO_MS : (error.retry_after ?? 0) * 1000;
     if (error.code === "session-unknown") {
       // Unless the other connection has begun another meanwhile.
       if (this.ready?.session === lane.resume) this.ready = null;

@@ -1,3 +1,6 @@
+/** A video's `readyState` from which on it has a picture. */
+export const HAVE_CURRENT_DATA = 2;
+
 /**
  * Offer every frame that a video shows, as it shows it. Gives a function that stops it.
  * @param {HTMLVideoElement} video
@@ -13,6 +16,8 @@ export function watchVideo(video, stream, { box = false, offered } = {}) {
   /** @type {VideoFrameRequestCallback} */
   const step = (now, metadata) => {
     handle = video.requestVideoFrameCallback(step);
+    // Its source may have been exchanged since.
+    if (video.readyState < HAVE_CURRENT_DATA) return;
     const atUs = capturedUs(stream, now, metadata);
     offered?.(stream.offer(video, { capturedUs: atUs, box }), metadata.mediaTime, atUs);
   };

@@ -14,10 +14,13 @@ SCRIPT = Path(__file__).with_name("provider.mjs")
 
 
 @contextmanager
-def provider(modules: Path, port: int, key: str = "first") -> Iterator[str]:
+def provider(
+    modules: Path, port: int, key: str = "first", *, page: str | None = None
+) -> Iterator[str]:
+    """Run it with a signing key named `key`; people sign in for `page`, 4 s at a time."""
     node = shutil.which("node")
     assert node
-    command = [node, str(SCRIPT), str(modules), str(port), key]
+    command = [node, str(SCRIPT), str(modules), str(port), key, *([page] if page else [])]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:

@@ -25,6 +25,17 @@ for (const [name, facts, expected] of /** @type {[string, any, any][]} */ ([
   ["the view is dark", { server: { state: "paused", reason: "dark" } }, ["paused", "dark"]],
   ["the first try", { connected: false, everConnected: false }, ["connecting", null]],
   [
+    "nobody is signed in",
+    { connected: false, everConnected: false, refusal: "unauthenticated" },
+    ["error", "signed-out"],
+  ],
+  [
+    "access ended meanwhile",
+    { connected: false, refusal: "unauthenticated" },
+    ["error", "signed-out"],
+  ],
+  ["another's work", { connected: false, refusal: "forbidden" }, ["error", "forbidden"]],
+  [
     "nobody answers",
     { connected: false, everConnected: false, refusal: "unreachable" },
     ["error", "unreachable"],

@@ -92,8 +92,8 @@ class Viewer:
     def wait(self, condition: str) -> None:
         """Wait until `condition`, an expression over `viewer`, holds."""
         self.page.wait_for_function(
-            "() => { const viewer = document.querySelector('endolink-viewer').viewer;"
-            f" return {condition}; }}",
+            "() => { const viewer = document.querySelector('endolink-viewer')?.viewer;"
+            f" return viewer && ({condition}); }}",
             timeout=PATIENCE_MS,
         )
 

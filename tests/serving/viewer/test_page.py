@@ -2,7 +2,9 @@
 
 import csv
 import json
+import os
 import re
+import time
 import zipfile
 from contextlib import ExitStack
 from io import BytesIO, StringIO
@@ -15,7 +17,7 @@ from playwright.sync_api import Browser, Page, expect
 from endolink import sample_data
 from endolink.serving.models import Models
 from endolink.serving.settings import Settings
-from endolink.training.datasets import labels
+from endolink.training import datasets
 from tests.serving.service import Running, serve
 from tests.serving.viewer.clips import drop, film, split
 from tests.serving.viewer.conftest import Viewer, fresh
@@ -25,12 +27,17 @@ pytestmark = pytest.mark.program("chromium")
 MOTTO = "It points, the clinician decides. Not a diagnosis."
 
 
-def test_it_shows_itself_at_work_without_a_click(viewer: Viewer) -> None:
-    viewer.open(sample=True)
+def test_it_shows_itself_at_work_within_ten_seconds(viewer: Viewer) -> None:
     page = viewer.page
+    began = time.monotonic()
+    viewer.open(sample=True)
     expect(page.get_by_text("Rendered sample, no patient")).to_be_visible()
+    viewer.wait("viewer.stage.video.currentTime > 0 && viewer.bars.list.children.length > 0")
+    viewer.state("watching", "alert", "degraded")
     viewer.wait("viewer.examination.stream.statistics.judged > 3")
-    viewer.wait("viewer.stage.video.currentTime > 0")
+    # Ten seconds where the machine has nothing else to do: a share of it takes as much longer.
+    share = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    assert time.monotonic() - began < 10 * share
     expect(page.locator(".bar-name")).to_have_count(5)
     foot = page.locator(".foot")
     expect(foot).to_contain_text(MOTTO)
@@ -220,7 +227,7 @@ def _check_labels(file: Path) -> None:
             assert row["group"] == "sample"
             assert Image.open(BytesIO(archive.read(row["file"]))).size == (640, 512)
         archive.extractall(file.parent / "labels")
-    read = labels.read(file.parent / "labels")
+    read = datasets.open_data(f"labels:{file.parent / 'labels'}")  # as endolink train --data
     assert sorted(len(sample.present) for sample in read.samples) == [0, 1]
 
 
