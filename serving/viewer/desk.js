@@ -147,9 +147,12 @@ export class Desk {
       viewer.toast(viewer.language.say("snapshot.nothing"));
       return null;
     }
-    const verdict = viewer.shownVerdict;
+    const taken = viewer.stage.grab(viewer.camera);
+    // Whoever scrubs and keeps a picture means the one that is on its way.
+    if (viewer.stage.video.seeking) await taken;
     const timeS = viewer.timeS;
-    const picture = await viewer.stage.grab(viewer.camera);
+    const verdict = viewer.shownVerdict;
+    const picture = await taken;
     const snapshot = this.snapshots.add({ timeS, finding: suggestion(verdict), picture, verdict });
     this.unsaved = true;
     this.lists.select(1);
@@ -157,6 +160,15 @@ export class Desk {
     viewer.toast(viewer.language.say("snapshot.taken"));
     viewer.tell("endolink-snapshot", { timeS, finding: snapshot.finding, picture });
     return snapshot;
+  }
+
+  /** A held picture's verdict came: of those that were kept before it did, too. @param {number} timeS @param {any} verdict */
+  learn(timeS, verdict) {
+    for (const snapshot of this.snapshots.all) {
+      if (snapshot.timeS !== timeS || snapshot.verdict) continue;
+      snapshot.verdict = verdict;
+      if (!snapshot.chosen) snapshot.finding = suggestion(verdict);
+    }
   }
 
   async note() {

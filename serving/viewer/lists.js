@@ -163,6 +163,7 @@ export class Lists extends EventTarget {
     }
     finding.addEventListener("change", () => {
       snapshot.finding = finding.value || null;
+      snapshot.chosen = true;
       this.#tell("edit", snapshot);
     });
     const note = document.createElement("input");

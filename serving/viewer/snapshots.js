@@ -11,7 +11,8 @@
  * @property {string} note
  * @property {Blob} picture a JPEG, as it was shown
  * @property {string} address of the picture, in this page
- * @property {any} verdict
+ * @property {any} verdict of that picture; null until there is one
+ * @property {boolean} [chosen] whether the finding is the clinician's word
  * @property {string} takenAt
  */
 

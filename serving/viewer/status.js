@@ -34,8 +34,9 @@ export class Status {
   /** What to say where nothing is pointed at. */
   get quiet() {
     const { language, stage, shownVerdict } = this.viewer;
-    const verdict = stage.source ? shownVerdict : null;
-    if (!verdict) return language.say("panel.idle");
+    if (!stage.source) return language.say("panel.idle");
+    const verdict = shownVerdict;
+    if (!verdict) return "";
     if (!verdict.familiar) return language.say("panel.unfamiliar");
     if (verdict.reasons.includes("over-exposed")) return language.say("panel.over-exposed");
     return language.say("panel.nothing");

@@ -2,6 +2,7 @@ import { Bars } from "./bars.js";
 import { Call } from "./call.js";
 import { canvasCamera, WorkerCamera } from "./client/camera.js";
 import { Commands } from "./commands.js";
+import { STALE_MS } from "./condition.js";
 import { Desk } from "./desk.js";
 import { Examination } from "./examination.js";
 import { Hold } from "./hold.js";
@@ -156,10 +157,14 @@ export class Viewer {
     return this.hold.frozenS ?? this.examination?.timeS ?? 0;
   }
 
-  /** The verdict of what is shown: of the held picture where it stands still, else the newest. */
+  /**
+   * The verdict of what is shown: of a picture that stands still its own, which may be on its way;
+   * else the newest, while it is fresh. Another frame's verdict says nothing of this one.
+   */
   get shownVerdict() {
-    if (this.stage.isHeld && this.hold.verdict) return this.hold.verdict;
-    return this.examination?.newest?.verdict ?? null;
+    if (this.stage.isHeld) return this.hold.verdict;
+    const { newest, ageMs } = /** @type {Examination} */ (this.examination);
+    return newest && (ageMs ?? Infinity) <= STALE_MS ? newest.verdict : null;
   }
 
   /** @param {number} timeS */
@@ -258,6 +263,7 @@ export class Viewer {
     this.#pointedMs = -Infinity;
     this.marks.clear();
     this.#show(verdict, present, nowMs);
+    this.desk.learn(this.timeS, verdict);
   }
 
   /** @param {any} message */

@@ -68,11 +68,18 @@ class Viewer:
     def polyp(self) -> None:
         """Go to where the sample shows its polyp, slowly, and wait until it is pointed at.
 
-        A busy machine judges a few frames a second: the polyp stays in view for long enough.
+        A busy machine judges a few frames a second, or none for a while: the polyp stays in view
+        for as long as it takes.
         """
         self.wait("viewer.examination.stream.statistics.judged > 0")
         self.call(
-            "const { video } = viewer.stage; video.playbackRate = 0.4; video.currentTime = 4.6;"
+            """const { video } = viewer.stage;
+            video.playbackRate = 0.4;
+            video.currentTime = 4.6;
+            const timer = setInterval(() => {
+              if (viewer.root.dataset.state === "alert") clearInterval(timer);
+              else if (video.currentTime > 6.2 || video.currentTime < 4.5) video.currentTime = 4.6;
+            }, 200);"""
         )
         self.state("alert")
 

@@ -197,6 +197,26 @@ def test_what_a_reviewer_finds_is_kept_and_exported(viewer: Viewer, tmp_path: Pa
     assert viewer.call("return viewer.desk.unsaved") is False
 
 
+def test_a_snapshot_never_has_another_frames_verdict(viewer: Viewer) -> None:
+    viewer.open(sample=True)
+    viewer.polyp()
+    viewer.page.keyboard.press("Space")
+    viewer.wait("viewer.hold.verdict?.findings[0].present")
+    # Kept before the service can have said anything of it.
+    finding = viewer.call(
+        "viewer.seek(0.5); return viewer.desk.snapshot().then(({ finding }) => finding)"
+    )
+    assert finding is None
+    viewer.wait("viewer.desk.snapshots.all[0].verdict !== null")
+    (kept,) = viewer.call(
+        "return viewer.desk.snapshots.all.map(({ verdict, timeS, finding }) =>"
+        " [verdict.findings[0], timeS, finding])"
+    )
+    assert kept[0]["code"] == "polyp"
+    assert not kept[0]["present"]
+    assert kept[1:] == [0.5, None]
+
+
 def _download(page: Page, button: str, folder: Path) -> Path:
     with page.expect_download() as started:
         page.get_by_role("button", name=button).click()
