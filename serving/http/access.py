@@ -1,4 +1,4 @@
-"""`/v1/access`: how a viewer signs somebody in, before it can ask anything else."""
+"""`/v1/access`: what a viewer tells whoever opens it, and how it signs them in."""
 
 from typing import Literal
 
@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from endolink.serving.http import examples
 from endolink.serving.http.resource import Resource, answer_json, service_of
+from endolink.serving.retention.record import Purpose
 
 
 class SignIn(BaseModel):
@@ -20,18 +21,28 @@ class SignIn(BaseModel):
     audience: str = Field(description="What its tokens call this service.")
 
 
+class Keeps(BaseModel):
+    """Frames may be kept, encrypted, whose client and content the settings name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    purpose: Purpose = Field(description="What for.")
+    days: int = Field(description="After how many days they are deleted.")
+
+
 class Access(BaseModel):
-    """What it takes to ask this service."""
+    """What it takes to ask this service, and what it keeps of what it is sent."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     required: bool = Field(description="Whether anybody is asked who they are.")
     methods: list[Literal["key", "oidc"]]
     sign_in: SignIn | None = None
+    keeps: Keeps | None = Field(None, description="null where no frame is kept.")
 
 
 async def access(request: Request) -> Response:
-    """Say whether credentials are needed, and how a page gets them.
+    """Say whether credentials are needed, how a page gets them, and whether frames are kept.
 
     Every other resource takes `Authorization: Bearer` with an API key or with an access token of
     the identity provider; a stream takes the same as `credential` in its hello.
@@ -49,7 +60,14 @@ async def access(request: Request) -> Response:
                 client_id=settings.oidc_client,
                 audience=settings.oidc_audience,
             )
-    return answer_json(Access(required=settings.guarded, methods=methods, sign_in=sign_in))
+    keeps = None
+    if settings.retain is not None:
+        assert settings.retain_purpose is not None
+        assert settings.retain_days is not None
+        keeps = Keeps(purpose=settings.retain_purpose, days=settings.retain_days)
+    return answer_json(
+        Access(required=settings.guarded, methods=methods, sign_in=sign_in, keeps=keeps)
+    )
 
 
 RESOURCES = (Resource("GET", "/v1/access", "How to sign in", access, Access, examples.ACCESS),)

@@ -8,6 +8,14 @@
  * @property {() => object} hello
  */
 
+/**
+ * What the service says to anybody: how people sign in, and what it keeps of what it is sent.
+ * @param {string} service
+ * @returns {Promise<{required: boolean, methods: string[],
+ *   sign_in: import("./oidc.js").SignInOffer | null, keeps: {purpose: string, days: number} | null}>}
+ */
+export const access = async (service) => (await fetch(`${service}/v1/access`)).json();
+
 /** What the service says to whoever it does not know, or who may not. */
 const REFUSALS = new Set(["unauthenticated", "forbidden"]);
 

@@ -3,7 +3,11 @@ export const en = {
   "language.name": "English",
   "app.name": "EndoLink viewer",
   "app.motto": "It points, the clinician decides. Not a diagnosis.",
-  "app.privacy": "Frames go to {host}, shrunk, and nothing is kept there.",
+  "privacy.sent": "Frames go to {host}, shrunk.",
+  "privacy.none-kept": "Frames go to {host}, shrunk, and nothing is kept there.",
+  "privacy.some-kept": "Frames go to {host}, shrunk. Some are kept there, encrypted, for {days} days: {purpose}.",
+  "purpose.review": "for review",
+  "purpose.retraining": "for retraining",
   "app.leave": "Snapshots and marks that were not exported will be gone.",
 
   "state.connecting": "Connecting",
@@ -132,8 +136,11 @@ export const en = {
   "open.sample": "Rendered sample",
   "open.sample-hint": "A phantom, no patient",
   "open.drop": "Drop it here",
-  "open.privacy":
+  "open.sent": "Every frame is shrunk here, in the browser, and sent to {host} and nowhere else.",
+  "open.none-kept":
     "Every frame is shrunk here, in the browser, and sent to {host}. Nothing is kept there, and nothing goes anywhere else.",
+  "open.some-kept":
+    "Every frame is shrunk here, in the browser, and sent to {host} and nowhere else. Some are kept there, encrypted, for {days} days: {purpose}.",
   "open.failed-video": "This browser cannot play {name}. MP4 (H.264) and WebM work in most.",
   "open.failed-image": "This browser cannot show {name}.",
   "open.failed-kind": "{name} is neither a video nor a picture that a browser can show.",

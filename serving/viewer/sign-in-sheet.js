@@ -1,4 +1,4 @@
-import { isAboutWho } from "./auth.js";
+import { access, isAboutWho } from "./auth.js";
 
 /** Where people say who they are, and sign out: asked for when the service does, and never before. */
 export class SignInSheet {
@@ -63,7 +63,7 @@ export class SignInSheet {
     else this.#say(this.#refusal === "forbidden" ? "who.forbidden" : "who.asked");
     if (!this.sheet.open) this.sheet.showModal();
     if (isIn) return;
-    const offers = await signIn.offers().catch(() => null);
+    const offers = await access(signIn.service).catch(() => null);
     this.form.hidden = !offers?.methods.includes("key");
     if (offers?.sign_in && signIn.canLeave) {
       this.offer = offers.sign_in;

@@ -50,14 +50,6 @@ export class SignIn extends EventTarget {
     return location.origin === this.service && isSecureContext;
   }
 
-  /**
-   * What the service offers to sign in with.
-   * @returns {Promise<{required: boolean, methods: string[], sign_in: import("./oidc.js").SignInOffer | null}>}
-   */
-  async offers() {
-    return (await fetch(`${this.service}/v1/access`)).json();
-  }
-
   /** @param {string} key */
   useKey(key) {
     this.#forget();

@@ -14,6 +14,7 @@ import { LinkPanel } from "./link-panel.js";
 import { Marks, whereabouts } from "./marks.js";
 import { visits } from "./memory.js";
 import { Opening } from "./opening.js";
+import { Privacy } from "./privacy.js";
 import { Reading } from "./reading.js";
 import { openSample, SourceError } from "./sources.js";
 import { SignInSheet } from "./sign-in-sheet.js";
@@ -76,6 +77,7 @@ export class Viewer {
     this.opening = new Opening(root, this.language);
     this.desk = new Desk(this);
     this.status = new Status(this);
+    this.privacy = new Privacy(root, service, this.language);
     drawIcons(root);
     this.who = signIn && new SignInSheet(this, signIn);
     this.commands = new Commands(this, this.#ending.signal);
@@ -84,6 +86,7 @@ export class Viewer {
     this.#examine(null);
     this.timer = setInterval(() => this.#tick(), TICK_MS);
     this.#describe();
+    this.privacy.learn();
   }
 
   /** Show it at work: the rendered sample, unless this browser has opened a source before. */
@@ -340,9 +343,7 @@ export class Viewer {
       document.documentElement.lang = language.tag;
     }
     language.fill(root);
-    const { host } = new URL(this.service);
-    this.find(".privacy").textContent = language.say("app.privacy", { host });
-    this.find(".open-privacy").textContent = language.say("open.privacy", { host });
+    this.privacy.say();
     /** @type {HTMLAnchorElement} */ (this.find(".docs-link")).href = `${this.service}/docs`;
     fillKeys(this.find(".keys"), language);
     this.bars.refresh();
