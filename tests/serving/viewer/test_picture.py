@@ -96,14 +96,17 @@ def test_the_timeline_is_scrubbed_and_shows_what_was_reached(
     browser: Browser, running: Running, tmp_path: Path
 ) -> None:
     found, free = split(sample_data.frames(), "cecum")
-    assert found
-    assert free
-    clip = film(tmp_path / "clip.webm", [(free[0], 1.5), (found[0], 2.5), (free[0], 1.5)])
+    (cecum, *_) = (frame for frame in found if frame.stem.startswith("cecum"))
+    (clean, *_) = (frame for frame in free if frame.stem.startswith("clean"))
+    clip = film(tmp_path / "clip.webm", [(clean, 1.5), (cecum, 2.5), (clean, 1.5)])
     with fresh(browser, running.url) as viewer:
         viewer.open()
         viewer.state("ready")
         viewer.page.evaluate(drop([clip]))
+        # For as long as a busy machine needs to judge enough of it.
+        viewer.call("viewer.stage.video.playbackRate = 0.5; viewer.stage.video.loop = true;")
         viewer.wait("viewer.examination.session.landmarks.length > 0")
+        viewer.call("viewer.stage.video.loop = false; viewer.stage.video.playbackRate = 2;")
         expect(viewer.page.locator(".figures")).to_contain_text("Cecum reached")
         (landmark,) = viewer.call("return viewer.examination.session.landmarks")
         assert 1.4 < landmark["startS"] < 4
