@@ -1,5 +1,4 @@
 import { sizeOf } from "./client/camera.js";
-import { HAVE_CURRENT_DATA } from "./client/watch.js";
 import { SourceError } from "./sources.js";
 
 /**
@@ -48,10 +47,10 @@ export class Stage extends EventTarget {
     return this.frozen ? this.cover : this.video;
   }
 
-  /** Whether there is a picture at all. */
+  /** Whether there is a picture at all; it may be on its way, while somebody scrubs. */
   get hasPicture() {
     if (!this.source) return false;
-    return this.isStills ? this.still.width > 1 : this.video.readyState >= HAVE_CURRENT_DATA;
+    return this.isStills ? this.still.width > 1 : this.video.videoWidth > 0;
   }
 
   /** The picture's own size in pixels. */

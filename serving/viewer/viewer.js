@@ -1,6 +1,7 @@
 import { Bars } from "./bars.js";
 import { Call } from "./call.js";
 import { canvasCamera, WorkerCamera } from "./client/camera.js";
+import { hasFrame } from "./client/watch.js";
 import { Commands } from "./commands.js";
 import { STALE_MS } from "./condition.js";
 import { Desk } from "./desk.js";
@@ -271,7 +272,7 @@ export class Viewer {
 
   /** @param {any} message */
   #alert(message) {
-    if (message.on && message.event && message.kind === "lesion" && this.stage.hasPicture) {
+    if (message.on && message.event && message.kind === "lesion" && hasFrame(this.stage.video)) {
       this.desk.illustrate(message.event, this.stage.video);
     }
     this.tell("endolink-alert", message);

@@ -1,5 +1,5 @@
-/** A video's `readyState` from which on it has a picture. */
-export const HAVE_CURRENT_DATA = 2;
+/** Whether a video has a picture at this moment: not while its source is exchanged. @param {HTMLVideoElement} video */
+export const hasFrame = (video) => video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA;
 
 /**
  * Offer every frame that a video shows, as it shows it. Gives a function that stops it.
@@ -17,7 +17,7 @@ export function watchVideo(video, stream, { box = false, offered } = {}) {
   const step = (now, metadata) => {
     handle = video.requestVideoFrameCallback(step);
     // Its source may have been exchanged since.
-    if (video.readyState < HAVE_CURRENT_DATA) return;
+    if (!hasFrame(video)) return;
     const atUs = capturedUs(stream, now, metadata);
     offered?.(stream.offer(video, { capturedUs: atUs, box }), metadata.mediaTime, atUs);
   };

@@ -99,7 +99,9 @@ def test_axe_finds_nothing_in_any_state(
         viewer.state("paused")
         _scan(viewer, "paused")
         viewer.call("viewer.opening.choose('camera')")
-        viewer.wait("viewer.examination.stream.statistics.judged > 2")
+        viewer.wait(
+            "viewer.root.dataset.source === 'camera' && viewer.examination.stream.statistics.judged > 2"
+        )
         viewer.page.keyboard.press("Space")
         viewer.page.locator(".badge.freeze").wait_for()
         _scan(viewer, "frozen")

@@ -69,7 +69,9 @@ def test_a_key_lets_in_until_it_is_revoked(
         expect(sheet).to_contain_text("signed in with a key")
         viewer.page.keyboard.press("Escape")
         viewer.call("viewer.opening.choose('camera')")
-        viewer.wait("viewer.examination.stream.statistics.judged > 2")
+        viewer.wait(
+            "viewer.root.dataset.source === 'camera' && viewer.examination.stream.statistics.judged > 2"
+        )
         ring.revoke(known.id)
         viewer.state("error")
         # Nothing is laid over a picture that somebody looks at: the lamp says it.
