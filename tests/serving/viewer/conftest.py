@@ -83,6 +83,13 @@ class Viewer:
         )
         self.state("alert")
 
+    def camera(self) -> None:
+        """Watch the camera, until frames of it were judged."""
+        self.call("viewer.opening.choose('camera')")
+        # Else those of the source before would do.
+        self.wait("viewer.root.dataset.source === 'camera'")
+        self.wait("viewer.examination.stream.statistics.judged > 2")
+
     def state(self, *states: str) -> None:
         """Wait until the lamp is in one of the states."""
         wanted = ", ".join(f".lamp[data-state={state}]" for state in states)

@@ -98,10 +98,7 @@ def test_axe_finds_nothing_in_any_state(
         viewer.page.evaluate(drop([dark]))
         viewer.state("paused")
         _scan(viewer, "paused")
-        viewer.call("viewer.opening.choose('camera')")
-        viewer.wait(
-            "viewer.root.dataset.source === 'camera' && viewer.examination.stream.statistics.judged > 2"
-        )
+        viewer.camera()
         viewer.page.keyboard.press("Space")
         viewer.page.locator(".badge.freeze").wait_for()
         _scan(viewer, "frozen")

@@ -68,10 +68,7 @@ def test_a_key_lets_in_until_it_is_revoked(
         viewer.page.get_by_role("button", name="Who is signed in").click()
         expect(sheet).to_contain_text("signed in with a key")
         viewer.page.keyboard.press("Escape")
-        viewer.call("viewer.opening.choose('camera')")
-        viewer.wait(
-            "viewer.root.dataset.source === 'camera' && viewer.examination.stream.statistics.judged > 2"
-        )
+        viewer.camera()
         ring.revoke(known.id)
         viewer.state("error")
         # Nothing is laid over a picture that somebody looks at: the lamp says it.
