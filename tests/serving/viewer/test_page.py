@@ -106,7 +106,8 @@ def _follow_an_alert(browser: Browser, url: str, frames: list[Path], folder: Pat
         viewer.open()
         viewer.state("ready")
         viewer.page.evaluate(drop([clip]))
-        viewer.state("watching", "degraded")
+        # Slowly: a busy machine judges few frames a second, and two seconds are soon over.
+        viewer.call("viewer.stage.video.playbackRate = 0.3")
         viewer.state("alert")
         assert 1.4 < viewer.call("return viewer.stage.video.currentTime") < 6
         expect(viewer.page.locator(".mark[data-finding=polyp]")).to_be_visible()
@@ -120,7 +121,8 @@ def _follow_an_alert(browser: Browser, url: str, frames: list[Path], folder: Pat
 def test_the_bundled_model_points_at_a_rendered_polyp(
     browser: Browser, running: Running, tmp_path: Path
 ) -> None:
-    _follow_an_alert(browser, running.url, sample_data.frames(), tmp_path)
+    frames = [path for path in sample_data.frames() if path.stem.startswith(("polyp", "clean"))]
+    _follow_an_alert(browser, running.url, frames, tmp_path)
 
 
 @pytest.mark.shared
