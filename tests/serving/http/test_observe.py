@@ -4,8 +4,6 @@ import re
 import httpx
 import pytest
 
-from tests.serving.service import Running
-
 
 @pytest.mark.parametrize("path", ["/healthz", "/v1/models", "/nothing", "/openapi.json"])
 def test_every_answer_says_what_it_took(client: httpx.Client, path: str) -> None:
@@ -30,11 +28,3 @@ def test_an_answer_is_an_event_of_the_debug_log(
         record.getMessage() for record in caplog.records if "answered" in record.msg % record.args
     ]
     assert event.startswith("answered resource=alive status=200 ms=")
-
-
-def test_long_answers_are_compressed_for_whoever_can_read_that(running: Running) -> None:
-    with httpx.Client(base_url=running.url) as client:
-        assert client.get("/openapi.json").headers["content-encoding"] == "gzip"
-        plain = client.get("/openapi.json", headers={"accept-encoding": "identity"})
-        assert "content-encoding" not in plain.headers
-        assert "content-encoding" not in client.get("/healthz").headers
