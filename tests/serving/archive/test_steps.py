@@ -63,6 +63,6 @@ def test_a_large_frame_looks_as_it_does_in_full() -> None:
         frame = decode(path.read_bytes())
         view = find_view(frame)
         apart = distance(look(frame, view), describe(frame, view))
-        # A thirtieth of what two frames of one scene may be apart.
-        assert apart < SAME_SCENE / 30
-        assert (apart == 0) == (max(frame.width, frame.height) < 960)
+        # A tenth of what two frames of one scene may be apart.
+        assert apart < SAME_SCENE / 10
+        assert (apart == 0) == (max(frame.width, frame.height) < 480)
