@@ -33,22 +33,20 @@ def answer(kind: type[RequestResponseCycle], messages: list[Any], **cycle: Any) 
 
     async def main() -> list[bytes]:
         sink = Sink()
-        made = kind(
-            **{
-                "scope": {"method": "POST", "type": "http"},
-                "transport": sink,
-                "flow": FlowControl(sink),
-                "logger": None,
-                "access_logger": None,
-                "access_log": False,
-                "default_headers": [(b"date", b"today")],
-                "message_event": asyncio.Event(),
-                "expect_100_continue": False,
-                "keep_alive": True,
-                "on_response": lambda: ended.append(True),
-            }
-            | cycle
-        )
+        settings: dict[str, Any] = {
+            "scope": {"method": "POST", "type": "http"},
+            "transport": sink,
+            "flow": FlowControl(sink),
+            "logger": None,
+            "access_logger": None,
+            "access_log": False,
+            "default_headers": [(b"date", b"today")],
+            "message_event": asyncio.Event(),
+            "expect_100_continue": False,
+            "keep_alive": True,
+            "on_response": lambda: ended.append(True),
+        }
+        made = kind(**settings | cycle)
         for message in messages:
             await made.send(message)
         assert made.response_complete == bool(ended)
