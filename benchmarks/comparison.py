@@ -11,11 +11,12 @@ there are processors; each in turn, so that all meet the same machine.
 import argparse
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -101,6 +102,8 @@ def running(other: Other, python: str, network: Path) -> Iterator[int]:
             text=True,
             cwd=Path(__file__).parents[1],
             env=os.environ | {"PYTHONPATH": ""},
+            # With a group of its own: their workers would outlive the one that started them.
+            start_new_session=True,
         )
         late = Timer(_STARTING_S, process.kill)
         late.start()
@@ -114,12 +117,11 @@ def running(other: Other, python: str, network: Path) -> Iterator[int]:
             yield port
         finally:
             late.cancel()
-            process.terminate()
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            for end in (signal.SIGTERM, signal.SIGKILL):
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, end)
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(20)
             if process.stdout is not None:
                 process.stdout.close()
 
