@@ -33,8 +33,7 @@ class Server(uvicorn.Server):
 
 def make_server(app: Starlette, settings: Settings, on_listening: Callable[[int], None]) -> Server:
     """Make the server of `app`: it finishes admitted requests before it stops."""
-    # It would write whole URLs, whoever listens to it, and what a client puts there is its own.
-    logging.getLogger("uvicorn.access").disabled = True
+    _quiet()
     return Server(
         uvicorn.Config(
             app,
@@ -63,6 +62,13 @@ def make_server(app: Starlette, settings: Settings, on_listening: Callable[[int]
     )
 
 
+def _quiet() -> None:
+    """Keep from the log, at whatever level, what a client has put into addresses and messages."""
+    logging.getLogger("uvicorn.access").disabled = True
+    # Below a warning it writes a stream's address and messages, with the credential among them.
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+
+
 def log_to_stderr(level: str, form: Format = "text") -> None:
     """Write the service's and the server's log to standard error, one line an event."""
     handler = logging.StreamHandler()
@@ -71,6 +77,4 @@ def log_to_stderr(level: str, form: Format = "text") -> None:
     else:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    if level == "info":
-        # That it started is said on standard output, with more use.
-        logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    _quiet()

@@ -44,7 +44,7 @@ def test_no_access_log_is_written_whoever_listens(
 
 @pytest.mark.parametrize(
     ("level", "expected"),
-    [("debug", ["debug", "info", "server"]), ("info", ["info"]), ("error", [])],
+    [("debug", ["debug", "info"]), ("info", ["info"]), ("error", [])],
 )
 def test_the_log_goes_to_standard_error(level: str, expected: list[str]) -> None:
     code = (
