@@ -121,7 +121,9 @@ def _follow_an_alert(browser: Browser, url: str, frames: list[Path], folder: Pat
 def test_the_bundled_model_points_at_a_rendered_polyp(
     browser: Browser, running: Running, tmp_path: Path
 ) -> None:
-    frames = [path for path in sample_data.frames() if path.stem.startswith(("polyp", "clean"))]
+    # Of one layout: no endoscope changes where its view is within a second.
+    alike = {"clean-octagon", "polyp-sessile"}
+    frames = [path for path in sample_data.frames() if path.stem in alike]
     _follow_an_alert(browser, running.url, frames, tmp_path)
 
 
