@@ -1,5 +1,6 @@
 """From a frame and its view to the tensor that a network reads."""
 
+from contextlib import AbstractContextManager, nullcontext
 from math import ceil
 from typing import Annotated, Literal
 
@@ -55,29 +56,35 @@ def read(
     limits: Limits | None = None,
     declared: str | None = None,
     reduced: bool = True,
+    steps: AbstractContextManager[object] | None = None,
 ) -> tuple[Frame, View]:
     """Decode an image no finer than a network needs it, and find its view.
 
     A JPEG is decoded at the coarsest scale at which the view still has the network's size; where
     the view turns out to be a small part of the frame, it is decoded again, finer. `reduced=False`
-    decodes in full. Training, the service and archives all come through here.
+    decodes in full. Training, the service and archives all come through here. Whatever is not
+    decoding is done within `steps`, a lock that several threads have in common.
 
     Raises
     ------
     FrameError
         One of its kinds, as `decode` says.
     """
+    steps = steps or nullcontext()
     if isinstance(image, Frame):
-        return image, find_view(image)
+        with steps:
+            return image, find_view(image)
     limits = limits or Limits()
     side = ceil(preprocess.size * FINER) if reduced else None
     frame = decode(image, limits=limits, declared=declared, min_side=side)
-    view = find_view(frame)
+    with steps:
+        view = find_view(frame)
     longest = max(view.box[2] - view.box[0], view.box[3] - view.box[1])
     if frame.scale > 1.0 and longest < preprocess.size:
         finer = ceil(min(frame.pixels.shape[:2]) * preprocess.size / longest)
         frame = decode(image, limits=limits, declared=declared, min_side=finer)
-        view = find_view(frame)
+        with steps:
+            view = find_view(frame)
     return frame, view
 
 
