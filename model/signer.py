@@ -235,9 +235,7 @@ class Signers:
             leaf, *between = given
             key = _public_key(leaf.public_key())
         except (ValueError, UnsupportedAlgorithm) as error:
-            raise BundleSignatureInvalid(
-                "its certificates cannot be read, or are not for such signatures; sign it again"
-            ) from error
+            raise _unreadable() from error
         name = f"certificate {short(leaf.fingerprint(hashes.SHA256()).hex())}"
         try:
             if not self.authorities:
@@ -252,11 +250,21 @@ class Signers:
                 f"it is signed with {name}, and no authority that is trusted here stands behind "
                 f"that for signing; {_TRUST}"
             ) from error
+        # Of a certificate that was read, parts are only parsed when they are asked for, and let out
+        # ValueError, TypeError and what else; whatever it is, the certificate is at fault.
+        except Exception as error:
+            raise _unreadable() from error
         if not key.signed(message, signature):
             raise BundleSignatureInvalid(
                 f"the signature is not {name}'s of what it lies beside; sign it again"
             )
         return name
+
+
+def _unreadable() -> BundleSignatureInvalid:
+    return BundleSignatureInvalid(
+        "its certificates cannot be read, or are not for such signatures; sign it again"
+    )
 
 
 def read_chain(path: Path, key: PublicKey) -> tuple[bytes, ...]:
