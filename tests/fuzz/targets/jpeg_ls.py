@@ -9,8 +9,8 @@ from endolink.serving.archive.sources.pixels import PixelFormat, decode_pixels
 from tests.fuzz.pictures import SIZE, plain
 
 LONGEST = 2048
-# Over some damaged streams CharLS (in pyjpegls 1.5.1) takes seconds, over others much longer, whatever
-# the picture's size: found here and not mended, as docs/threat-model.md says.
+# Over some damaged streams CharLS (in pyjpegls 1.5.1) takes seconds, over others much longer,
+# whatever the size: found here and not mended, as docs/threat-model.md says.
 MOST_S = 6.0
 
 
