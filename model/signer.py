@@ -234,7 +234,9 @@ class Signers:
                 raise ValueError("no certificate, or too many")
             leaf, *between = given
             key = _public_key(leaf.public_key())
-        except (ValueError, UnsupportedAlgorithm) as error:
+        # What reads certificates lets out ValueError, TypeError, InvalidVersion and what else, some of
+        # it only when a part is asked for; whatever it is, the certificate is at fault.
+        except Exception as error:
             raise _unreadable() from error
         name = f"certificate {short(leaf.fingerprint(hashes.SHA256()).hex())}"
         try:
@@ -250,8 +252,6 @@ class Signers:
                 f"it is signed with {name}, and no authority that is trusted here stands behind "
                 f"that for signing; {_TRUST}"
             ) from error
-        # Of a certificate that was read, parts are only parsed when they are asked for, and let out
-        # ValueError, TypeError and what else; whatever it is, the certificate is at fault.
         except Exception as error:
             raise _unreadable() from error
         if not key.signed(message, signature):
