@@ -234,8 +234,8 @@ class Signers:
                 raise ValueError("no certificate, or too many")
             leaf, *between = given
             key = _public_key(leaf.public_key())
-        # What reads certificates lets out ValueError, TypeError, InvalidVersion and what else, some of
-        # it only when a part is asked for; whatever it is, the certificate is at fault.
+        # What reads certificates lets out ValueError, TypeError, InvalidVersion and others, some
+        # only when a part is asked for; whatever it is, the certificate is at fault.
         except Exception as error:
             raise _unreadable() from error
         name = f"certificate {short(leaf.fingerprint(hashes.SHA256()).hex())}"
