@@ -103,7 +103,7 @@ def test_who_may_is_answered(stranger: httpx.Client, keys: dict[Scope, str]) -> 
 def test_what_is_public_says_how_to_sign_in(stranger: httpx.Client) -> None:
     assert stranger.get("/healthz").status_code == 200
     said = stranger.get("/v1/access").json()
-    assert said == {"required": True, "methods": ["key"], "sign_in": None}
+    assert said == {"required": True, "methods": ["key"], "sign_in": None, "keeps": None}
 
 
 def test_every_answer_has_the_security_headers(stranger: httpx.Client) -> None:
