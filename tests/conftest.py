@@ -1,12 +1,16 @@
 """What every test may ask for: the shared real frames, and programs that the system may lack."""
 
+import logging
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
+
+from tests.overheard import Overheard
 
 # What brings a program that the tests use and a machine may lack.
 DEBIAN = {
@@ -69,3 +73,16 @@ def shared() -> Path:
     """The folder of the shared data and weights; without it the test is skipped."""
     _require_shared()
     return SHARED
+
+
+@pytest.fixture(scope="session", autouse=True)
+def overheard() -> Iterator[Overheard]:
+    """Search what the services within this process log, in every test; what leaks fails the last.
+
+    Services in processes of their own are searched by `tests/serving/test_leaks.py`.
+    """
+    handler = Overheard()
+    logging.getLogger().addHandler(handler)
+    yield handler
+    logging.getLogger().removeHandler(handler)
+    assert not handler.leaks, f"logs hold what they must not: {sorted(handler.leaks)}"
