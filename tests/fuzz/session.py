@@ -23,7 +23,7 @@ class Target(Protocol):
     """What a module of `targets` has."""
 
     LONGEST: int
-    """The most bytes of an input; `MOST_S` may take the place of the common bound on its time."""
+    """The most bytes of an input."""
 
     def check(self, data: bytes) -> None:
         """Give `data` to the parser; whatever it lets out, or a false assertion, is a finding."""

@@ -103,7 +103,7 @@ def fuzz(name: str, target: ModuleType, folder: Path, bounds: Bounds) -> None:
         *("-print_final_stats=1", "-reload=0", f"-report_slow_units={HANG_S}"),
     )
     corpora = [str(path) for path in (grown, CORPUS / name) if path.is_dir()]
-    check = keeping(bounded(target.check, getattr(target, "MOST_S", MOST_S)), found)
+    check = keeping(bounded(target.check, MOST_S), found)
     atheris.Setup([name, *options, *corpora], check)
     atheris.Fuzz()
 

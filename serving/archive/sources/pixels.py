@@ -13,8 +13,8 @@ What is decided about each kind of pixel:
 
 Decoders are chosen by licence (none under the GPL) and for what they do with damage: Pillow for
 JPEG, CharLS (pyjpegls) for JPEG-LS, OpenJPEG for JPEG 2000, FFmpeg (PyAV) for lossless JPEG,
-pydicom for RLE and what is not compressed. GDCM is not among them: lossless JPEG that is damaged
-ends its process.
+pydicom for RLE and what is not compressed. CharLS has a process of its own, see `jpeg_ls`. GDCM is
+not among them: lossless JPEG that is damaged ends its process.
 """
 
 import hashlib
@@ -33,6 +33,7 @@ from pydicom.pixels.processing import convert_color_space
 from endolink.model.errors import DicomCorrupt, DicomUnsupported
 from endolink.model.frame import Frame
 from endolink.model.header import Kind, read_header
+from endolink.serving.archive.sources.jpeg_ls import JPEG_LS
 
 NATIVE: Final = frozenset(
     {
@@ -45,14 +46,13 @@ NATIVE: Final = frozenset(
 _JPEG: Final = frozenset({uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit})
 _PLUGINS: Final = {
     uid.RLELossless: "pydicom",
-    uid.JPEGLSLossless: "pyjpegls",
-    uid.JPEGLSNearLossless: "pyjpegls",
     uid.JPEG2000Lossless: "pylibjpeg",
     uid.JPEG2000: "pylibjpeg",
 }
 _LOSSLESS_JPEG: Final = frozenset({uid.JPEGLossless, uid.JPEGLosslessSV1})
-_CODESTREAMS: Final = _LOSSLESS_JPEG | frozenset(_PLUGINS) - {uid.RLELossless}
-ENCAPSULATED: Final = _JPEG | _LOSSLESS_JPEG | frozenset(_PLUGINS)
+_JPEG_LS: Final = frozenset({uid.JPEGLSLossless, uid.JPEGLSNearLossless})
+_CODESTREAMS: Final = _LOSSLESS_JPEG | _JPEG_LS | frozenset(_PLUGINS) - {uid.RLELossless}
+ENCAPSULATED: Final = _JPEG | _LOSSLESS_JPEG | _JPEG_LS | frozenset(_PLUGINS)
 
 _GREY: Final = frozenset({"MONOCHROME1", "MONOCHROME2", "PALETTE COLOR"})
 _COLOUR: Final = frozenset({"RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT"})
@@ -153,6 +153,8 @@ def _samples(data: bytes, pixel_format: PixelFormat) -> NDArray[np.uint8 | np.ui
         "planar_configuration": pixel_format.planar,
         "pixel_keyword": "PixelData",
     }
+    if syntax in _JPEG_LS:
+        return JPEG_LS.decode(data, syntax, options)
     native = syntax in NATIVE
     try:
         samples: NDArray[np.uint8 | np.uint16]
