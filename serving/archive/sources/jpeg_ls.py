@@ -29,7 +29,7 @@ if sys.platform != "win32":
     import resource
 
 _START_S: Final = 60.0
-# CharLS decodes more than ten times as much in a second of an idle core.
+# CharLS decodes nine times as much in a second of an idle core, even of noise.
 _SAMPLES_A_SECOND: Final = 4_000_000
 # How much longer a frame may take than its share of processor time: other work holds it up.
 _BUSY: Final = 4
