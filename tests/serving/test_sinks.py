@@ -62,6 +62,7 @@ NEED_NOT: Final = {
     "model/signer.py": "keys",
     "serving/access/keys.py": "hashes of keys, which are none of the kinds",
     "serving/access/oidc.py": "fetches a provider's public keys; sends nothing",
+    "serving/archive/sources/jpeg_ls.py": "frames to a decoder of its own on this machine, by pipe",
     "serving/archive/deidentify_files.py": "asked by deidentify_cli before it begins",
     "serving/archive/ledger.py": "asked by job before it is opened",
     "serving/archive/options.py": "the secret of pseudonyms, which is none of the kinds",
