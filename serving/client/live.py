@@ -92,11 +92,9 @@ class Stream:
                 yield event
 
     def _talk(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        try:
-            self._loop.run_until_complete(self._run())
-        finally:
-            self._loop.close()
+        # A connection that was just being made is closed in the next turns: here they are taken.
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._run())
 
     async def _run(self) -> None:
         async with self._stream:

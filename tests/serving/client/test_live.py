@@ -1,3 +1,5 @@
+import gc
+import time
 from io import BytesIO
 from time import monotonic, sleep
 
@@ -39,3 +41,10 @@ def test_nothing_new_is_nothing(running: Running) -> None:
 def test_what_the_service_refuses_for_good_is_raised(running: Running) -> None:
     with Stream(running.url, model="none-such") as stream, pytest.raises(ModelUnknown):
         list(stream.events(timeout_s=20))
+
+
+def test_a_stream_that_ends_while_it_connects_leaves_nothing_open(running: Running) -> None:
+    for step in range(40):
+        with Stream(running.url, deadline_ms=10_000):
+            time.sleep(0.004 * step)
+    gc.collect()  # what was left open is a warning, and so an error, here
