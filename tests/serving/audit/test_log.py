@@ -11,13 +11,13 @@ from uuid import uuid4
 
 import pytest
 from pydantic import JsonValue
-from sqlalchemy import text
 
 from endolink.model.errors import AuditTampered, AuditUnavailable
 from endolink.serving.audit.checkpoint import SigningKey, keys_of
 from endolink.serving.audit.log import AuditLog, Pace
 from endolink.serving.audit.store import Store
 from endolink.serving.audit.verify import Report, verify
+from tests.serving.audit.disk import Disk
 
 
 @pytest.fixture
@@ -30,14 +30,6 @@ def check(where: str, chain: str, key: SigningKey) -> Report:
     report = verify(chain, store.entries(chain), store.checkpoints(chain), keys_of(key.public))
     store.close()
     return report
-
-
-def fill(log: AuditLog, store: Store, *, full: bool) -> None:
-    """Let the disk be full, or not: SQLite's own bound gives the very error."""
-    bound = "1" if full else "1000000"
-    with store._engine.connect() as held:
-        held.execute(text(f"PRAGMA max_page_count = {bound}"))
-        held.commit()
 
 
 def test_entries_of_many_threads_are_one_sound_chain(
@@ -138,12 +130,13 @@ def test_a_full_disk_refuses(tmp_path: Path, key: SigningKey) -> None:
     store = Store.open(str(tmp_path / "a"))
     log = AuditLog(store, "main", key)
     log.append("frame", {}).result()
-    fill(log, store, full=True)
+    disk = Disk(store)
+    disk.full = True
     fillers = [log.append("frame", {"filler": "x" * 500}) for _ in range(200)]
     with pytest.raises(AuditUnavailable, match="full"):
         fillers[-1].result()
     assert not log.healthy
-    fill(log, store, full=False)
+    disk.full = False
     log.append("frame", {}).result()
     log.close()
     assert check(str(tmp_path / "a"), "main", key).ok
@@ -154,13 +147,14 @@ def test_a_full_disk_degrades_and_says_how_much_is_missing(
 ) -> None:
     store = Store.open(str(tmp_path / "a"))
     log = AuditLog(store, "main", key, policy="degrade")
-    fill(log, store, full=True)
+    disk = Disk(store)
+    disk.full = True
     with caplog.at_level(logging.ERROR):
         results = [log.append("frame", {"filler": "x" * 500}).result() for _ in range(100)]
     lost = results.count(0)
     assert lost == log.lost > 0
     assert any("cannot be written" in record.getMessage() for record in caplog.records)
-    fill(log, store, full=False)
+    disk.full = False
     log.append("frame", {}).result()
     assert log.lost == 0
     log.close()

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-from sqlalchemy import text
 from websockets.sync.client import connect
 
 from endolink.serving.access.keys import KeyRing
@@ -20,6 +19,7 @@ from endolink.serving.audit.verify import verify
 from endolink.serving.models import Models
 from endolink.serving.settings import Settings
 from endolink.serving.wire import StreamFrame
+from tests.serving.audit.disk import Disk
 from tests.serving.service import Running, picture, serve
 
 
@@ -126,9 +126,8 @@ def test_without_the_log_nothing_is_answered(
 ) -> None:
     audit = remembering.service.audit
     assert audit is not None
-    with audit.log._store._engine.connect() as held:
-        held.execute(text("PRAGMA max_page_count = 1"))
-        held.commit()
+    disk = Disk(audit.log._store)
+    disk.full = True
     headers = {"Authorization": f"Bearer {key_of_room}"}
     with httpx.Client(base_url=remembering.url, headers=headers, timeout=20) as client:
         for _ in range(100):
@@ -137,9 +136,7 @@ def test_without_the_log_nothing_is_answered(
                 break
         assert answer.status_code == 503
         assert answer.json()["code"] == "audit-unavailable"
-        with audit.log._store._engine.connect() as held:
-            held.execute(text("PRAGMA max_page_count = 1000000"))
-            held.commit()
+        disk.full = False
         assert client.post("/v1/frames", content=picture()).status_code == 200
 
 

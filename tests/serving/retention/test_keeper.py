@@ -16,7 +16,6 @@ import httpx
 import numpy as np
 import pytest
 from PIL import Image
-from sqlalchemy import text
 from websockets.sync.client import connect
 
 from endolink.model.errors import EgressRefused, RetentionKeyUnusable
@@ -33,6 +32,7 @@ from endolink.serving.retention.record import Signer
 from endolink.serving.retention.vault import FRAMES, Vault
 from endolink.serving.settings import Settings
 from endolink.serving.wire import StreamFrame
+from tests.serving.audit.disk import Disk
 from tests.serving.service import Running, picture, serve
 
 SMALL = picture(size=(320, 256))
@@ -221,9 +221,7 @@ def test_without_the_audit_log_nothing_is_kept(
     with served(keeping, models) as running:
         audit = running.service.audit
         assert audit is not None
-        with audit.log._store._engine.connect() as held:
-            held.execute(text("PRAGMA max_page_count = 1"))
-            held.commit()
+        Disk(audit.log._store).full = True
         with httpx.Client(base_url=running.url, headers=headers, timeout=20) as client:
             answers = [client.post("/v1/frames", content=SMALL).status_code for _ in range(30)]
     assert answers[-1] == 503
