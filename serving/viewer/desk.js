@@ -151,8 +151,11 @@ export class Desk {
     // Whoever scrubs and keeps a picture means the one that is on its way.
     if (viewer.stage.video.seeking) await taken;
     const timeS = viewer.timeS;
-    const verdict = viewer.shownVerdict;
+    const shown = viewer.shownVerdict;
     const picture = await taken;
+    // A held picture's verdict may have come while the picture was encoded.
+    const held = viewer.stage.isHeld && viewer.timeS === timeS;
+    const verdict = shown ?? (held ? viewer.shownVerdict : null);
     const snapshot = this.snapshots.add({ timeS, finding: suggestion(verdict), picture, verdict });
     this.unsaved = true;
     this.lists.select(1);

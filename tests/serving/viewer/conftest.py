@@ -76,12 +76,13 @@ class Viewer:
             """const { video } = viewer.stage;
             video.playbackRate = 0.4;
             video.currentTime = 4.6;
-            const timer = setInterval(() => {
-              if (viewer.root.dataset.state === "alert") clearInterval(timer);
-              else if (video.currentTime > 6.2 || video.currentTime < 4.5) video.currentTime = 4.6;
+            globalThis.staying = setInterval(() => {
+              if (video.currentTime > 6.2 || video.currentTime < 4.5) video.currentTime = 4.6;
             }, 200);"""
         )
         self.state("alert")
+        # Here, for whoever goes elsewhere next would be brought back.
+        self.call("clearInterval(globalThis.staying);")
 
     def camera(self) -> None:
         """Watch the camera, until frames of it were judged."""
