@@ -225,7 +225,8 @@ def test_a_clock_that_jumps(folder: Path, bundle: Path, jump: str) -> None:
     }
     with program(folder, bundle, **faked) as (process, port), load.on(port):
         load.until("verdict")
-        clock.write_text(f"{jump}\n")
+        (folder / "set").write_text(f"{jump}\n")
+        (folder / "set").replace(clock)
         load.until("verdict", 20)
         load._over.set()
         process.send_signal(signal.SIGTERM)
@@ -233,8 +234,10 @@ def test_a_clock_that_jumps(folder: Path, bundle: Path, jump: str) -> None:
     found, others = logged(folder)
     assert load.told.keys() <= {"verdict", "ConnectError", "RemoteProtocolError", "shutting-down"}
     assert found == load.answered
-    (by,) = [body["by_seconds"] for kind, body in others if kind == "clock-set"]
-    assert abs(by - int(jump[:-1]) * 86_400) < 10
+    by = [body["by_seconds"] for kind, body in others if kind == "clock-set"]
+    # libfaketime's threads share one buffer without a lock: one of them may read "+400" on the way.
+    assert by
+    assert abs(sum(by) - int(jump[:-1]) * 86_400) < 10
 
 
 def test_a_model_file_that_is_damaged_between_two_loads(
