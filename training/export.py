@@ -27,13 +27,14 @@ from endolink.model.manifest import (
 )
 from endolink.model.preprocess import Preprocess, normalise
 from endolink.model.runtime import Provider, Session
-from endolink.training.calibrate import balanced_point, operating_points, temperature
+from endolink.training.calibrate import operating_points, temperature
 from endolink.training.frames import Frames
 from endolink.training.inference import infer
+from endolink.training.inference import normalise as normalised
 from endolink.training.model_card import model_card
 from endolink.training.network import Network
 from endolink.training.recipe import Recipe
-from endolink.training.shifted import infer_shifted
+from endolink.training.shifted import with_lesion
 
 OUTPUTS = ("logits", "embedding", "activation")
 LARGEST_DIFFERENCE = 1e-3
@@ -166,18 +167,15 @@ def export(
         sensitivity=papers.sensitivity,
         measured_on=papers.measured_on,
     )
-    lesion = validation.drawings.lesion if validation.drawings else None
-    if lesion is not None:
-        # Where lesions were outlined, the class can be parted from the look, here too.
-        drawn, there, told = infer_shifted(network, validation, recipe)
-        row = told[:, lesion]
-        point = balanced_point(
-            findings[lesion],
-            probabilities(drawn, warmth)[row, lesion],
-            there[row, lesion],
-            measured_on=f"{papers.measured_on}, drawn as other scopes might show them",
-        )
-        points = (*points[:lesion], point, *points[lesion + 1 :])
+
+    def infer_pixels(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        with torch.inference_mode():
+            found = network(normalised(torch.from_numpy(pixels), recipe)).logits
+        return np.asarray(found.numpy())
+
+    points = with_lesion(
+        points, infer_pixels, validation, recipe, warmth=warmth, measured_on=papers.measured_on
+    )
     with torch.inference_mode():
         seeded = torch.from_numpy(self_test_input(SELF_TEST_SEED, preprocess.size))
         answer = tuple(network(seeded).logits[0].tolist())

@@ -12,12 +12,22 @@ from endolink.model.bundle import Bundle, describe, self_test_input, write
 from endolink.model.calibration import probabilities
 from endolink.model.errors import ExportRefused, ProviderUnavailable
 from endolink.model.familiarity import Familiarity
-from endolink.model.manifest import FamiliarityRule, Gate, Precision, SelfTest, Variant
+from endolink.model.manifest import (
+    FamiliarityRule,
+    Gate,
+    OperatingPoint,
+    Precision,
+    SelfTest,
+    Variant,
+)
+from endolink.model.preprocess import normalise
 from endolink.model.runtime import Provider, Session
 from endolink.training.calibrate import operating_points, temperature
 from endolink.training.frames import Frames
 from endolink.training.gate import LEAST_AGREEMENT, MOST_LOST, Judging, reason, run, told
 from endolink.training.quantize import WAYS, quantise
+from endolink.training.recipe import Recipe
+from endolink.training.shifted import AS_DRAWN, with_lesion
 
 _PROVIDERS: tuple[Provider, ...] = ("cpu", "openvino")
 _SECTION = "\n## Precisions\n"
@@ -133,14 +143,24 @@ def _variant(
     sessions = [Session.open(graph, provider=one, precision=precision) for one in providers]
     outputs = run(sessions[0], validation, preprocess)
     warmth = temperature(outputs["logits"], validation.present, validation.known)
-    first = plain.operating_points[0]
+    asked, measured_on = _asked(plain.operating_points)
     points = operating_points(
         bundle.manifest.findings,
         probabilities(outputs["logits"], warmth),
         validation.present,
         validation.known,
-        **_asked(first.rule),
-        measured_on=first.measured_on,
+        **asked,
+        measured_on=measured_on,
+    )
+    points = with_lesion(
+        points,
+        lambda pixels: sessions[0].run(np.stack([normalise(each, preprocess) for each in pixels]))[
+            "logits"
+        ],
+        validation,
+        Recipe(size=preprocess.size),
+        warmth=warmth,
+        measured_on=measured_on,
     )
     learned = run(sessions[0], training, preprocess)["embedding"]
     statistics = Familiarity.fit(learned, outputs["embedding"]).to_bytes()
@@ -169,10 +189,12 @@ def _variant(
     ), parts
 
 
-def _asked(rule: str) -> dict[str, float]:
-    """Read what fp32's operating points hold, for the variant's to hold the same."""
-    found = re.match(r"(specificity|sensitivity) ([0-9.]+)", rule)
-    return {found[1]: float(found[2])} if found else {"specificity": 0.95}
+def _asked(points: Sequence[OperatingPoint]) -> tuple[dict[str, float], str]:
+    """Read what fp32's operating points hold, and on which frames, for the variant's to hold it."""
+    for point in points:
+        if found := re.match(r"(specificity|sensitivity) ([0-9.]+)", point.rule):
+            return {found[1]: float(found[2])}, point.measured_on
+    return {"specificity": 0.95}, points[0].measured_on.removesuffix(AS_DRAWN)
 
 
 def _card(card: str, variants: Sequence[Variant]) -> str:
