@@ -180,12 +180,15 @@ def trained(
     without: Without,
     learnt: int,
 ) -> Classifier:
-    """Train a network that is never drawn some appearances, and open it as a bundle."""
-    folder.mkdir(parents=True)
+    """Train a network that is never drawn some appearances, and open it as a bundle.
+
+    Goes on where a run in `folder` was stopped.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
     claim(
         folder,
         Config(
-            data=("held",),
+            data=(f"at most {learnt} frames",),
             recipe=recipe,
             folds=2,
             fold=0,
@@ -197,6 +200,9 @@ def trained(
             libraries=libraries(),
         ),
     )
+    made = folder / run.BUNDLE
+    if made.is_dir():
+        return Classifier.open(made)
     split.write(folder / run.SPLIT)
 
     def drawer(frames: Frames, asked: Recipe) -> Drawer:
@@ -212,8 +218,8 @@ def trained(
         folder=folder,
         drawer=drawer,
     )
-    bundle = run.make_bundle(folder, material, folder / "bundle", name="short", version="0.0.0")
-    return Classifier.open(bundle.path)
+    run.make_bundle(folder, material, made, name="short", version="0.0.0")
+    return Classifier.open(made)
 
 
 def left_out_table(
@@ -273,6 +279,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--epochs", type=int, default=4, help="of each")
     parser.add_argument("--learn", type=int, default=10**9, help="frames of each, at most")
     parser.add_argument("--size", type=int, default=224)
+    parser.add_argument("--architecture", default="mobilenet_v2")
+    parser.add_argument("--stem", type=int, default=8, help="parts that are never trained")
+    parser.add_argument("--out", type=Path, help="keep the trainings there, and go on from them")
     parser.add_argument("--cache", type=Path, default=Path("~/.cache/endolink"))
     options = parser.parse_args(arguments)
     console = Console(width=120)
@@ -288,7 +297,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         size=size,
         train_size=max(32, size * 5 // 7),
         detail=size,
-        stem=8,
+        architecture=options.architecture,
+        stem=options.stem,
         epochs=options.epochs,
         burst=4,
         average=0.95,
@@ -302,7 +312,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 split,
                 recipe,
                 options.finding,
-                Path(folder),
+                options.out or Path(folder),
                 tested_on=options.frames,
                 learnt=options.learn,
             )

@@ -136,22 +136,58 @@ def test_a_screen_shows_the_patient_otherwise_and_alike_each_time(
     assert find_view(shown).mask.mean() > 0.1
 
 
-def test_held_out_frames_are_scored_on_every_screen(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    frames = fill_folder(tmp_path / "drawn", 4)
+def _parted(frames: Path, part: dict[str, str]) -> Path:
+    """Write a split of drawn frames by their numbers; those that `part` does not name are held."""
     data = open_data(f"folder:{frames}")
-    split = tmp_path / "split.csv"
-    part = {"00": "train", "01": "validation"}
+    split = frames.parent / "split.csv"
     lines = [
         f"{one.file},{one.label},{one.file},{part.get(one.path.stem, 'test')}"
         for one in data.samples
     ]
     split.write_text("\n".join(["file,finding,group,part", *lines]) + "\n")
+    return split
+
+
+def test_held_out_frames_are_scored_on_every_screen(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frames = fill_folder(tmp_path / "drawn", 4)
+    split = _parted(frames, {"00": "train", "01": "validation"})
     appearance.main(["--data", f"folder:{frames}", "--split", str(split)])
     told = capsys.readouterr().out
     assert "polyp on 6 held-out frames, 2 with it" in told
     assert all(f"{name}:" in told for name in SCREENS)
+
+
+def test_a_network_that_never_saw_an_appearance_is_tested_on_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames = fill_folder(tmp_path / "drawn", 14)
+    trained = {f"{number:02}": "train" for number in range(8)}
+    split = _parted(frames, trained | {"08": "validation", "09": "validation"})
+    monkeypatch.setattr(appearance, "LEFT_OUT", {"no insets": appearance.LEFT_OUT["no insets"]})
+    short = ["--architecture", "alexnet", "--stem", "0", "--size", "96", "--epochs", "1"]
+    asked = ["--data", f"folder:{frames}", "--split", str(split), "--leave-out", *short]
+    asked += ["--out", str(tmp_path / "kept"), "--cache", str(tmp_path / "cache")]
+    appearance.main(asked)
+    told = capsys.readouterr().out
+    assert "polyp on 12 held-out frames" in told
+    rows = [line.split("│")[1:-1] for line in told.splitlines() if "│" in line]
+    named = [tuple(cell.strip() for cell in row[:2]) for row in rows]
+    everything, without = "with everything", "no insets"
+    assert [
+        (everything, "as they are"),
+        (everything, "inset"),
+        (without, "as they are"),
+        (without, "inset"),
+    ] == [name for name in named if all(name)]
+    # What was trained is not trained again.
+    made = [path.stat().st_mtime_ns for path in (tmp_path / "kept").glob("*/checkpoint.pt")]
+    assert len(made) == 2
+    appearance.main(asked)
+    assert capsys.readouterr().out == told
+    kept = [path.stat().st_mtime_ns for path in (tmp_path / "kept").glob("*/checkpoint.pt")]
+    assert kept == made
 
 
 @pytest.mark.shared
