@@ -353,7 +353,7 @@ def _mistakes(report: Report) -> str:
             label = FINDINGS[item.finding].label
             image = (
                 f'<img alt="The frame, and where the network looked for {escape(label)}" '
-                f'src="data:image/jpeg;base64,{item.thumbnail}" loading="lazy">'
+                f'src="data:image/jpeg;base64,{item.thumbnail}">'
                 if item.thumbnail
                 else ""
             )

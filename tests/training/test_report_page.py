@@ -59,6 +59,8 @@ def test_it_needs_nothing_else(html: str) -> None:
         assert link.startswith(("data:image/jpeg;base64,", "#"))
     assert "default-src 'none'" in html
     assert not re.search(r"url\((?!#)", html)
+    # A picture that waits until it is scrolled to is missing where the page is saved or printed.
+    assert "loading=" not in html
 
 
 def test_what_is_drawn_is_also_said(html: str) -> None:
