@@ -3,7 +3,8 @@ import { openFiles, openSample, openStream } from "./sources.js";
 import { TEMPLATE } from "./template.js";
 import { Viewer } from "./viewer.js";
 
-const STYLES = ["./viewer.css", "./panels.css", "./report.css"];
+// The last has the last word.
+const STYLES = ["./report.css", "./panels.css", "./viewer.css", "./forced-colours.css"];
 
 /**
  * The viewer as a component, for the page at `/` and for a hospital's own:
@@ -39,7 +40,7 @@ export class EndoLinkViewer extends HTMLElement {
         if (waiting === 0) app.hidden = false;
       };
       sheet.href = new URL(style, import.meta.url).href;
-      root.prepend(sheet);
+      app.before(sheet);
     }
     const service = (this.getAttribute("service") ?? new URL(import.meta.url).origin).replace(/\/$/, "");
     const signIn = this.auth ? null : new SignIn(service);

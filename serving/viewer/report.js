@@ -1,7 +1,7 @@
 import { clockTime } from "./language.js";
 import { whereIs } from "./marks.js";
 import { figures } from "./summary.js";
-import { paintCourse } from "./timeline.js";
+import { ON_PAPER, paintCourse } from "./timeline.js";
 
 /**
  * The review as a page of its own: to print, to save as HTML with its pictures inside, or as JSON.
@@ -91,8 +91,6 @@ async function course({ session, snapshots }, language) {
   const [width, height] = [1400, 140];
   const canvas = new OffscreenCanvas(width, height);
   const pen = /** @type {any} */ (canvas.getContext("2d"));
-  pen.fillStyle = "#10161a";
-  pen.fillRect(0, 0, width, height);
   const lengthS = session.durationS ?? Math.max(1, session.endS);
   paintCourse(pen, session, lengthS, {
     width,
@@ -100,12 +98,15 @@ async function course({ session, snapshots }, language) {
     ratio: 2,
     snapshotsS: snapshots.map((snapshot) => snapshot.timeS),
     name: language.finding.bind(language),
+    colours: ON_PAPER,
   });
   const image = document.createElement("img");
   image.className = "report-course";
   image.alt = `${language.say("report.timeline")}, ${clockTime(lengthS)}`;
   image.src = await dataAddress(await canvas.convertToBlob({ type: "image/png" }));
-  return image;
+  const ends = make("p", "", [make("span", clockTime(0)), make("span", clockTime(lengthS))]);
+  ends.className = "report-ends";
+  return make("div", "", [image, ends]);
 }
 
 /** @param {import("./snapshots.js").Snapshot} snapshot @param {Review} review @param {import("./language.js").Language} language */
@@ -138,18 +139,23 @@ function alerts({ session, stills }, language) {
     make("tr", "", texts.map((text) => make(tag, text)));
   const columns = ["report.time", "report.finding", "report.duration", "report.peak", "report.mark"];
   const rows = session.alerts.map((event) => {
-    const lasted = event.endS === null ? 0 : event.endS - event.startS;
     const machine = event.mark !== "missed";
     return cells("td", [
       stills ? `#${event.alertS + 1}` : clockTime(event.alertS),
       language.finding(event.finding),
-      machine && !stills ? `${lasted.toFixed(1)} ${say("unit.s")}` : "–",
+      (machine && !stills && lasted(event, session, say("unit.s"))) || "–",
       machine ? language.percent(event.peak) : "–",
       event.mark ? say(`mark.${event.mark}`) : "",
     ]);
   });
   const head = make("thead", "", [cells("th", columns.map((key) => say(key)))]);
   return make("table", "", [head, make("tbody", "", rows)]);
+}
+
+/** How long an alert lasted; one that is still on, at least until the newest verdict. */
+function lasted({ startS, alertS, endS }, { lastS }, /** @type {string} */ unit) {
+  if (endS !== null) return `${(endS - startS).toFixed(1)} ${unit}`;
+  return lastS < alertS ? "" : `≥ ${(lastS - startS).toFixed(1)} ${unit}`;
 }
 
 /** The report as one file, with its style. @param {HTMLElement} page @param {string} style @param {string} title */

@@ -37,7 +37,7 @@ export class SignInSheet {
     if (!this.#refusal) return;
     if (this.#tried) {
       this.#tried = false;
-      this.#say(code === "forbidden" ? "who.forbidden" : "who.unknown");
+      this.#warn(code === "forbidden" ? "who.forbidden" : "who.unknown");
       this.input.select();
     } else if (before === null && this.#mayAsk) {
       this.show();
@@ -59,8 +59,9 @@ export class SignInSheet {
     const { provider, failure } = signIn;
     if (isIn && provider) this.#say("who.in-at", { provider });
     else if (isIn) this.#say("who.in-key");
-    else if (failure) this.#say("who.failed", { detail: failure });
-    else this.#say(this.#refusal === "forbidden" ? "who.forbidden" : "who.asked");
+    else if (failure) this.#failed(failure);
+    else if (this.#refusal === "forbidden") this.#warn("who.forbidden");
+    else this.#say("who.asked");
     if (!this.sheet.open) this.sheet.showModal();
     if (isIn) return;
     const offers = await access(signIn.service).catch(() => null);
@@ -93,7 +94,7 @@ export class SignInSheet {
     try {
       await this.signIn.leaveFor(/** @type {any} */ (this.offer));
     } catch (error) {
-      this.#say("who.failed", { detail: /** @type {Error} */ (error).message });
+      this.#failed(/** @type {Error} */ (error));
     }
   }
 
@@ -111,8 +112,22 @@ export class SignInSheet {
     this.button.classList.toggle("urgent", this.#refusal !== null);
   }
 
+  /** @param {Error} error of the way to the provider, or of its answer */
+  #failed(error) {
+    // What `fetch` throws where nobody answers; the browser's own words for it help nobody.
+    if (error instanceof TypeError) this.#warn("who.unreachable");
+    else this.#warn("who.failed", { detail: error.message });
+  }
+
   /** @param {string} key @param {Record<string, string>} [values] */
   #say(key, values) {
     this.says.textContent = this.viewer.language.say(key, values);
+    this.says.classList.remove("wrong");
+  }
+
+  /** Say what stands in the way. @param {string} key @param {Record<string, string>} [values] */
+  #warn(key, values) {
+    this.#say(key, values);
+    this.says.classList.add("wrong");
   }
 }

@@ -21,7 +21,7 @@ export class SignIn extends EventTarget {
   /** @type {import("./oidc.js").Tokens | null} */ #tokens = null;
   /** @type {import("./oidc.js").SignInOffer | null} */ #offer = null;
   /** @type {any} */ #timer;
-  /** Why the provider let nobody in. @type {string | null} */ failure = null;
+  /** Why the provider let nobody in. @type {Error | null} */ failure = null;
 
   /** @param {string} service */
   constructor(service) {
@@ -79,7 +79,7 @@ export class SignIn extends EventTarget {
       this.#offer = pending.offer;
       this.#take(await redeem(pending, answer, this.#back));
     } catch (error) {
-      this.failure = /** @type {Error} */ (error).message;
+      this.failure = /** @type {Error} */ (error);
     }
   }
 

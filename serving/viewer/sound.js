@@ -1,3 +1,6 @@
+/** A sound that could not be made by then says nothing of now. */
+const LATE_MS = 500;
+
 /** A short, soft sound when an alert comes: two notes, a third apart, a quarter of a second. */
 export class Sound {
   on = false;
@@ -8,13 +11,16 @@ export class Sound {
     this.on = on;
     if (!on) return;
     this.#audio ??= new AudioContext();
-    this.#audio.resume();
     this.play();
   }
 
-  play() {
+  async play() {
     const audio = this.#audio;
     if (!this.on || !audio) return;
+    const askedMs = performance.now();
+    // A tablet suspends a page's sound when it likes, and a browser until a click.
+    if (audio.state !== "running") await audio.resume();
+    if (!this.on || performance.now() - askedMs > LATE_MS) return;
     [660, 830].forEach((frequency, number) => {
       const [tone, volume] = [audio.createOscillator(), audio.createGain()];
       const from = audio.currentTime + number * 0.12;
@@ -26,5 +32,11 @@ export class Sound {
       tone.start(from);
       tone.stop(from + 0.3);
     });
+  }
+
+  close() {
+    this.on = false;
+    this.#audio?.close();
+    this.#audio = null;
   }
 }

@@ -16,6 +16,12 @@ export class Status {
     return stage.isHeld && !stage.isLive;
   }
 
+  /** Whether a moving picture goes on without anything being said of it. */
+  get #isBehind() {
+    const { examination, stage } = this.viewer;
+    return !stage.isHeld && (examination?.ageMs ?? 0) > STALE_MS;
+  }
+
   /** The lesions that are pointed at now. @returns {string[]} */
   get called() {
     const { examination, stage, hold } = this.viewer;
@@ -36,7 +42,7 @@ export class Status {
     const { language, stage, shownVerdict } = this.viewer;
     if (!stage.source) return language.say("panel.idle");
     const verdict = shownVerdict;
-    if (!verdict) return "";
+    if (!verdict) return this.#isBehind ? language.say("panel.none-now") : "";
     if (!verdict.familiar) return language.say("panel.unfamiliar");
     if (verdict.reasons.includes("over-exposed")) return language.say("panel.over-exposed");
     return language.say("panel.nothing");
@@ -84,11 +90,13 @@ export class Status {
    * @returns {number | null} the age, in milliseconds, where it is too old to be shown as current
    */
   showAge(nowMs) {
-    const { examination, stage, language, root, marks } = this.viewer;
+    const { examination, stage, hold, language, root, marks } = this.viewer;
     const ageMs = examination?.ageMs ?? null;
     const counts = ageMs !== null && stage.source && !this.#isHeld;
     const stale = counts && ageMs > STALE_MS;
-    root.classList.toggle("aging", Boolean(counts && ageMs > OLD_MS));
+    // A frozen picture's own verdict is of what is shown, however long it stands.
+    const own = stage.frozen && hold.verdict !== null;
+    root.classList.toggle("aging", Boolean(counts && !own && ageMs > OLD_MS));
     root.classList.toggle("stale", Boolean(stale));
     this.badge.hidden = !stale;
     if (!stale) return null;

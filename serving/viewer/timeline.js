@@ -11,7 +11,9 @@ import { clockTime } from "./language.js";
 const LIVE_LEAST_S = 120;
 /** The height of text for which the course's marks have their plain size. */
 const TEXT_PX = 15;
-const COLOURS = {
+/** The strip at the foot: how clean the bowel is, where the model says so. */
+const PREPARATION = { "bbps-2-3": "#3fa796", "bbps-0-1": "#b58a3a", "impacted-stool": "#b0744f" };
+const ON_DARK = {
   lesion: "#ffc247",
   landmark: "#9db8ff",
   intervention: "#9db8ff",
@@ -22,8 +24,18 @@ const COLOURS = {
   snapshot: "#e8eff1",
   wrong: "#ff8f8f",
 };
-/** The strip below: how clean the bowel is, where the model says so. */
-const PREPARATION = { "bbps-2-3": "#3fa796", "bbps-0-1": "#b58a3a", "impacted-stool": "#b0744f" };
+/** The same on white: a report is read by daylight, and printed. */
+export const ON_PAPER = {
+  ...ON_DARK,
+  lesion: "#b37100",
+  landmark: "#3f5fbf",
+  intervention: "#3f5fbf",
+  unusable: "#8b969c",
+  curve: "rgb(224 154 0 / .35)",
+  threshold: "rgb(0 0 0 / .4)",
+  snapshot: "#14191c",
+  wrong: "#c2262e",
+};
 
 export class Timeline extends EventTarget {
   #still = 0;
@@ -144,8 +156,10 @@ export class Timeline extends EventTarget {
  * @param {number} place.ratio pixels to a plain one
  * @param {number[]} place.snapshotsS
  * @param {(code: string) => string} place.name what a finding is called
+ * @param {typeof ON_DARK} [place.colours]
  */
-export function paintCourse(pen, session, lengthS, { width, height, ratio, snapshotsS, name }) {
+export function paintCourse(pen, session, lengthS, place) {
+  const { width, height, ratio, snapshotsS, name, colours = ON_DARK } = place;
   const x = (/** @type {number} */ timeS) => (timeS / lengthS) * width;
   const strip = Math.round(7 * ratio);
   const top = Math.round(14 * ratio);
@@ -155,19 +169,19 @@ export function paintCourse(pen, session, lengthS, { width, height, ratio, snaps
   for (const [index, bucket] of session.buckets) {
     const left = x(index * session.bucketS);
     const share = bucket.seenS > 0 ? bucket.usableS / bucket.seenS : 1;
-    pen.fillStyle = share < 0.5 ? COLOURS.unusable : preparation(session, bucket);
+    pen.fillStyle = share < 0.5 ? colours.unusable : preparation(session, bucket, colours);
     pen.fillRect(left, height - strip, step + 0.5, strip);
     const peak = Math.max(0, ...lesions.map((at) => bucket.peak[at]));
-    pen.fillStyle = COLOURS.curve;
+    pen.fillStyle = colours.curve;
     pen.fillRect(left, floor - peak * (floor - top), step + 0.5, peak * (floor - top));
   }
-  paintThreshold(pen, session, { width, top, floor, ratio });
+  paintThreshold(pen, session, { width, top, floor, ratio, colours });
   for (const event of session.events) {
     if (event.kind === "view-quality") continue;
     const left = x(event.startS);
     const begunAnew = session.lastS < event.alertS - 1;
     const endS = event.endS ?? (begunAnew ? session.endS : Math.max(event.alertS, session.lastS));
-    pen.fillStyle = COLOURS[/** @type {"lesion"} */ (event.kind)] ?? COLOURS.landmark;
+    pen.fillStyle = colours[/** @type {"lesion"} */ (event.kind)] ?? colours.landmark;
     if (event.kind === "landmark") {
       flag(pen, left, top - 12 * ratio, floor, ratio);
     } else {
@@ -175,38 +189,39 @@ export function paintCourse(pen, session, lengthS, { width, height, ratio, snaps
       pen.globalAlpha = event.mark === "false-alarm" ? 0.35 : 1;
       pen.fillRect(left, top - 9 * ratio, Math.max(4 * ratio, right - left), 7 * ratio);
       pen.globalAlpha = 1;
+      pen.fillStyle = colours.wrong;
       if (event.mark === "missed") cross(pen, left, top - 5.5 * ratio, ratio);
     }
   }
-  pen.fillStyle = COLOURS.landmark;
+  pen.fillStyle = colours.landmark;
   pen.font = `600 ${12 * ratio}px system-ui, sans-serif`;
   for (const { finding, startS } of session.landmarks) {
     const [left, text] = [x(startS) + 5 * ratio, name(finding)];
     const room = width - left - pen.measureText(text).width;
     pen.fillText(text, left + Math.min(0, room), top + 12 * ratio);
   }
-  pen.fillStyle = COLOURS.snapshot;
+  pen.fillStyle = colours.snapshot;
   for (const timeS of snapshotsS) diamond(pen, x(timeS), floor - 4 * ratio, 4.5 * ratio);
 }
 
 /** The strip's colour: the view-quality finding that was seen longest, or just that it is clear. */
-function preparation(session, bucket) {
-  let best = COLOURS.usable;
+function preparation(session, bucket, colours) {
+  let best = colours.usable;
   let most = 0;
   session.findings.forEach((finding, at) => {
     if (finding.kind === "view-quality" && bucket.presentS[at] > most) {
       most = bucket.presentS[at];
-      best = PREPARATION[/** @type {"bbps-2-3"} */ (finding.code)] ?? COLOURS.usable;
+      best = PREPARATION[/** @type {"bbps-2-3"} */ (finding.code)] ?? colours.usable;
     }
   });
   return best;
 }
 
-function paintThreshold(pen, session, { width, top, floor, ratio }) {
+function paintThreshold(pen, session, { width, top, floor, ratio, colours }) {
   const lesion = session.findings.find((finding) => finding.kind === "lesion");
   if (!lesion) return;
   const y = Math.round(floor - lesion.threshold * (floor - top));
-  pen.strokeStyle = COLOURS.threshold;
+  pen.strokeStyle = colours.threshold;
   pen.lineWidth = ratio;
   pen.setLineDash([2 * ratio, 4 * ratio]);
   pen.beginPath();
@@ -226,7 +241,6 @@ function flag(pen, x, y, floor, ratio) {
 }
 
 function cross(pen, x, y, ratio) {
-  pen.fillStyle = COLOURS.wrong;
   pen.fillRect(x - 1 * ratio, y - 5 * ratio, 2 * ratio, 10 * ratio);
   pen.fillRect(x - 5 * ratio, y - 1 * ratio, 10 * ratio, 2 * ratio);
 }

@@ -147,6 +147,7 @@ export class Viewer {
     this.examination?.close();
     this.who?.signIn.close();
     this.stage.clear();
+    this.sound.close();
     this.camera.close?.();
   }
 
@@ -312,9 +313,10 @@ export class Viewer {
     this.find(".now").textContent = stills ? `${this.timeS + 1}` : clockTime(this.timeS);
     const ofTotal = total === null ? "" : ` / ${stills ? total : clockTime(total)}`;
     this.find(".total").textContent = ofTotal;
-    this.find(".findings-of").textContent = !stage.source
-      ? ""
-      : language.say(stage.isHeld ? "panel.this-frame" : "panel.live");
+    const isOld = !stage.isHeld && (examination.ageMs ?? 0) > STALE_MS;
+    // What is old is not live; how old stands below the picture.
+    this.find(".findings-of").textContent =
+      !stage.source || isOld ? "" : language.say(stage.isHeld ? "panel.this-frame" : "panel.live");
   }
 
   #listen() {

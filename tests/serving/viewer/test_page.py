@@ -269,15 +269,27 @@ def _check_html(browser_page: Page, file: Path) -> None:
 def test_the_report_alone_is_printed(viewer: Viewer) -> None:
     viewer.open(sample=True)
     page = viewer.page
-    viewer.wait("viewer.examination.stream.statistics.judged > 3")
+    viewer.polyp()
+    page.keyboard.press("Space")
+    viewer.state("paused", "alert")
+    for number in range(1, 4):
+        page.keyboard.press("s")
+        expect(page.locator("#list-snapshots .card")).to_have_count(number)
     page.keyboard.press("r")
+    # An alert that is not over has lasted, too.
+    lasted = page.locator(".endolink-report td:nth-child(3)").first
+    expect(lasted).to_have_text(re.compile(r"^(≥ )?\d+\.\d s$"))
+    assert "0.0" not in lasted.inner_text()
     page.evaluate("globalThis.print = () => { globalThis.printed = true; }")
     page.get_by_role("button", name="Print or PDF").click()
     page.wait_for_function("globalThis.printed")
     page.emulate_media(media="print")
     assert page.locator(".endolink-print").is_visible()
     assert not page.locator("endolink-viewer").is_visible()
-    assert page.pdf().startswith(b"%PDF")
+    pdf = page.pdf(prefer_css_page_size=True)
+    assert pdf.startswith(b"%PDF")
+    # A course, a summary and three snapshots are two pages, none of them half empty.
+    assert len(re.findall(rb"/Type /Page\b", pdf)) == 2
     page.evaluate("globalThis.dispatchEvent(new Event('afterprint'))")
     page.emulate_media(media="screen")
     assert page.locator(".endolink-print").count() == 0

@@ -81,6 +81,21 @@ def test_a_key_lets_in_until_it_is_revoked(
         expect(sheet).to_be_hidden()
 
 
+def test_a_provider_that_is_away_is_said_in_words(
+    browser: Browser, sensitive_models: tuple[Settings, Models]
+) -> None:
+    settings, models = sensitive_models
+    update = {"oidc_issuer": f"http://127.0.0.1:{_free_port()}", "oidc_client": "viewer"}
+    with (
+        serve(settings.model_copy(update=update), models) as running,
+        fresh(browser, running.url) as viewer,
+    ):
+        viewer.open(sample=True)
+        sheet = viewer.page.get_by_role("dialog", name="Sign in")
+        sheet.get_by_role("button", name="Sign in at").click()
+        expect(sheet.get_by_role("status")).to_contain_text("The identity provider does not answer")
+
+
 @pytest.mark.program("node")
 @pytest.mark.program("npm")
 def test_a_provider_lets_in_and_out(
