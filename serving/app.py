@@ -19,8 +19,9 @@ from endolink.serving.access.guard import Guard
 from endolink.serving.access.keys import KeyRing
 from endolink.serving.access.oidc import Tokens
 from endolink.serving.access.rate import Limiter
+from endolink.serving.audit.archive import KINDS, Archive
 from endolink.serving.audit.checkpoint import SigningKey
-from endolink.serving.audit.log import KINDS, AuditLog
+from endolink.serving.audit.log import AuditLog
 from endolink.serving.audit.record import Recorder
 from endolink.serving.health import Health
 from endolink.serving.http import (
@@ -182,7 +183,8 @@ def _audit(settings: Settings) -> Recorder | None:
         durable=settings.audit_durable,
         rules=settings,
     )
-    return Recorder(log, settings.audit_days)
+    archive = Archive(settings.audit_archive, settings) if settings.audit_archive else None
+    return Recorder(log, settings.audit_days, archive)
 
 
 def _may_leave(settings: Settings, audit: Recorder | None) -> None:
@@ -191,6 +193,8 @@ def _may_leave(settings: Settings, audit: Recorder | None) -> None:
     try:
         if settings.audit is not None:
             require(KINDS, settings.audit.get_secret_value(), rules)
+            if settings.audit_archive is not None:
+                require(KINDS, settings.audit_archive, rules)
         if settings.traces is not None:
             # What a request spent its time on: nothing that was said of it.
             require(frozenset({"aggregates"}), settings.traces, rules)

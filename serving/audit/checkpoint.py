@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from endolink.model.errors import AuditKeyUnusable
 
 _FORMAT: Final = "endolink-audit-checkpoint-1"
+_SPAN_FORMAT: Final = "endolink-audit-span-1"
 # Of a public key's SHA-256: enough to tell a hospital's keys apart.
 _KEY_ID_LETTERS: Final = 16
 
@@ -65,6 +66,51 @@ class Checkpoint:
             str(stored["key_id"]),
             b64decode(str(stored["signature"]), validate=True),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The promise that a file has a chain's entries beyond `after`, up to `through`, and no others.
+
+    A chain that begins with another entry than its first has lost what was before, unless this, or
+    the chain itself, says that it was taken away on purpose.
+    """
+
+    after: int
+    through: int
+    key_id: str
+    signature: bytes
+
+    def verified(self, chain: str, keys: Mapping[str, "PublicKey"]) -> bool:
+        """Say whether one of `keys` signed this for `chain`."""
+        key = keys.get(self.key_id)
+        return key is not None and key.signed(
+            _span_message(chain, self.after, self.through), self.signature
+        )
+
+    def to_json(self) -> dict[str, str | int]:
+        """Write it as a JSON object."""
+        return {
+            "after": self.after,
+            "through": self.through,
+            "key_id": self.key_id,
+            "signature": b64encode(self.signature).decode(),
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, object]) -> Self:
+        """Read what `to_json` wrote.
+
+        Raises
+        ------
+        KeyError, ValueError, TypeError
+            It is something else.
+        """
+        after, through = stored["after"], stored["through"]
+        if not (type(after) is int and type(through) is int):
+            raise TypeError("after and through are whole numbers")
+        signature = b64decode(str(stored["signature"]), validate=True)
+        return cls(after, through, str(stored["key_id"]), signature)
 
 
 class PublicKey:
@@ -171,6 +217,11 @@ class SigningKey:
         signature = self._key.sign(_message(chain, sequence, at, last))
         return Checkpoint(sequence, at, last, self.public.id, signature)
 
+    def span(self, chain: str, after: int, through: int) -> Span:
+        """Promise that a file has the entries of `chain` beyond `after`, up to `through`."""
+        signature = self._key.sign(_span_message(chain, after, through))
+        return Span(after, through, self.public.id, signature)
+
 
 def keys_of(*keys: PublicKey) -> dict[str, PublicKey]:
     """Arrange public keys by their id, as `verify` wants them."""
@@ -180,6 +231,10 @@ def keys_of(*keys: PublicKey) -> dict[str, PublicKey]:
 def public_path(path: Path) -> Path:
     """Say where the public half of the key at `path` lies."""
     return path.with_name(path.name + ".pub")
+
+
+def _span_message(chain: str, after: int, through: int) -> bytes:
+    return "\n".join((_SPAN_FORMAT, chain.encode().hex(), str(after), str(through))).encode()
 
 
 def _message(chain: str, sequence: int, at: int, last: bytes) -> bytes:

@@ -13,6 +13,7 @@ from rich.table import Table
 from endolink.model.egress import SCREEN, require
 from endolink.model.errors import AuditUnavailable
 from endolink.serving.audit import export as exports
+from endolink.serving.audit.archive import KINDS, Archive
 from endolink.serving.audit.checkpoint import (
     Checkpoint,
     PublicKey,
@@ -20,7 +21,7 @@ from endolink.serving.audit.checkpoint import (
     keys_of,
     public_path,
 )
-from endolink.serving.audit.log import KINDS, AuditLog
+from endolink.serving.audit.log import AuditLog
 from endolink.serving.audit.store import Store
 from endolink.serving.audit.verify import Report
 from endolink.serving.audit.verify import verify as verify_chain
@@ -91,7 +92,9 @@ def verify(
     held = [_held(path) for path in checkpoint or ()]
     if _is_export(where):
         file = exports.Exported.read(Path(where))
-        report = verify_chain(file.chain, file.entries(), file.checkpoints, keys, held=held)
+        report = verify_chain(
+            file.chain, file.entries(), file.checkpoints, keys, held=held, span=file.span
+        )
         _say(file.chain, report)
         if not report.ok:
             raise typer.Exit(1)
@@ -170,16 +173,27 @@ def prune(
     days: Annotated[
         int, typer.Option(min=1, help="How long entries are kept; six months by default.")
     ] = 183,
+    archive: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Write it there first, as a file that verifies; without that nothing is removed.",
+        ),
+    ] = None,
 ) -> None:
     """Remove what is older than it has to be kept, up to a checkpoint, and note that in the log.
 
-    The service does the same once a day by itself. Use this on the log of one that has stopped;
-    export it first if it is to be kept elsewhere.
+    The service does the same once a day by itself. Use this on the log of one that has stopped.
     """
+    keeping = None
+    if archive is not None:
+        rules = rules_of("audit prune")
+        require(KINDS, archive, rules)
+        keeping = Archive(archive, rules)
     store = Store.open(where, create=False)
     log = AuditLog(store, _chain(store, chain), SigningKey.read(key))
     try:
-        gone = log.prune(time.time() - days * _DAY)
+        gone = log.prune(time.time() - days * _DAY, keeping)
     finally:
         log.close()
     _out().print(f"{gone} entries older than {days} days removed.")

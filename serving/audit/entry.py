@@ -46,6 +46,12 @@ def digest(chain: str, previous: bytes, sequence: int, *, at: int, kind: str, bo
     return hashlib.sha256(framed).digest()
 
 
+def follows(chain: str, previous: bytes, sequence: int, entry: Entry) -> bool:
+    """Say whether `entry` is entry `sequence`, after the one whose hash is `previous`."""
+    made = digest(chain, previous, sequence, at=entry.at, kind=entry.kind, body=entry.body)
+    return entry.sequence == sequence and made == entry.hash
+
+
 def canonical(body: Mapping[str, JsonValue]) -> str:
     """Write `body` as JSON that is the same each time: keys sorted, no blanks, ASCII only."""
     return json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False)

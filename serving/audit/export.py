@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from endolink.model.errors import AuditUnavailable
-from endolink.serving.audit.checkpoint import Checkpoint
+from endolink.serving.audit.checkpoint import Checkpoint, Span
 from endolink.serving.audit.entry import Entry
 from endolink.serving.audit.store import Store
 
@@ -19,12 +19,23 @@ _LONGEST_LINE: Final = 2**20
 _LONGEST_HEAD: Final = 2**28
 
 
-def write_lines(store: Store, chain: str, out: TextIO) -> int:
-    """Write a chain with its checkpoints to `out`, one JSON object a line; count the entries."""
-    checkpoints = [each.to_json() for each in store.checkpoints(chain)]
-    out.write(json.dumps({"format": _FORMAT, "chain": chain, "checkpoints": checkpoints}) + "\n")
+def write_lines(store: Store, chain: str, out: TextIO, span: Span | None = None) -> int:
+    """Write a chain with its checkpoints to `out`, one JSON object a line; count the entries.
+
+    With `span` no more than that is written, which has to begin with the chain's first entry.
+    """
+    through = span.through if span else None
+    checkpoints = [
+        each.to_json()
+        for each in store.checkpoints(chain)
+        if through is None or each.sequence <= through
+    ]
+    head: dict[str, object] = {"format": _FORMAT, "chain": chain, "checkpoints": checkpoints}
+    if span:
+        head["span"] = span.to_json()
+    out.write(json.dumps(head) + "\n")
     count = 0
-    for entry in store.entries(chain):
+    for entry in store.entries(chain, through=through):
         line = [entry.sequence, entry.at, entry.kind, entry.body, entry.hash.hex()]
         out.write(json.dumps(line) + "\n")
         count += 1
@@ -49,6 +60,13 @@ class Exported:
     path: Path
     chain: str
     checkpoints: tuple[Checkpoint, ...]
+    span: Span | None = None
+    """Which part of the chain it is, where it is one; trusted only once it is verified."""
+
+    @property
+    def after(self) -> int:
+        """The entry before its first; 0 where it begins with the chain."""
+        return self.span.after if self.span else 0
 
     @classmethod
     def read(cls, path: Path) -> "Exported":
@@ -65,7 +83,8 @@ class Exported:
             if head["format"] != _FORMAT:
                 raise ValueError(head["format"])
             checkpoints = tuple(Checkpoint.from_json(each) for each in head["checkpoints"])
-            return cls(path, _text(head["chain"]), checkpoints)
+            span = Span.from_json(head["span"]) if "span" in head else None
+            return cls(path, _text(head["chain"]), checkpoints, span)
         except OSError as error:
             raise AuditUnavailable(f"{path}: {error.strerror}") from error
         except (ValueError, KeyError, TypeError, RecursionError) as error:

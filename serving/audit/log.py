@@ -11,10 +11,11 @@ from typing import Final, Literal, Self
 
 from pydantic import JsonValue
 
-from endolink.model.egress import DataKind, EgressSettings, require
+from endolink.model.egress import EgressSettings, require
 from endolink.model.errors import AuditTampered, AuditUnavailable
+from endolink.serving.audit.archive import KINDS, Archive
 from endolink.serving.audit.checkpoint import Checkpoint, SigningKey
-from endolink.serving.audit.entry import GENESIS, Entry, canonical, digest, seal
+from endolink.serving.audit.entry import GENESIS, Entry, canonical, follows, seal
 from endolink.serving.audit.store import Store
 from endolink.serving.audit.verify import PRUNED
 from endolink.serving.logs import log
@@ -22,9 +23,6 @@ from endolink.serving.logs import log
 logger = logging.getLogger(__name__)
 
 Policy = Literal["refuse", "degrade"]
-
-KINDS: Final[frozenset[DataKind]] = frozenset({"verdicts"})
-"""What an audit log holds: digests and what was present; who asked, and no patient."""
 
 # What is committed together: all that came while the last commit was under way, up to this many.
 _MOST_AT_ONCE: Final = 512
@@ -89,6 +87,7 @@ class AuditLog:
         self._written = True
         self._ahead = self._clock() - time.monotonic()
         self._closed = False
+        self._ordering = threading.Lock()
         self._writing = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
         self._thread.start()
@@ -135,12 +134,7 @@ class AuditLog:
         ValueError
             `body` holds what JSON does not.
         """
-        done: Future[int] = Future()
-        if self._closed:
-            done.set_exception(AuditUnavailable("the audit log is closed"))
-        else:
-            self._orders.put(_Order(kind, canonical(body), done))
-        return done
+        return self._order(kind, canonical(body))
 
     @property
     def quick(self) -> bool:
@@ -165,39 +159,61 @@ class AuditLog:
             self._orders.put(_NUDGE)
         return done.result()
 
-    def prune(self, before: float) -> int:
+    def prune(self, before: float, archive: Archive | None = None) -> int:
         """Remove what is older than `before` (seconds since 1970), up to a checkpoint; count it.
 
-        The removal is an entry itself, signed before anything is removed.
+        With `archive` it lies there first. The removal is an entry itself, signed before anything
+        is removed, and has the digest of what was archived.
 
         Raises
         ------
         AuditUnavailable
-            The log cannot be written.
+            The log, or the archive, cannot be written: nothing is removed.
+        AuditTampered, EgressRefused
+            The archive does not take it: nothing is removed.
         """
         through = self._prunable(round(before * _MICROSECONDS))
         if through is None:
             return 0
         body: dict[str, JsonValue] = {"through": through.sequence, "hash": through.hash.hex()}
+        if archive:
+            archived = archive.take(self._store, self.chain, through, self._key)
+            body["archived"] = {"entries": archived.entries, "sha256": archived.sha256}
         if not self.append(PRUNED, body).result():
             raise AuditUnavailable("the audit log could not note its pruning; nothing is removed")
         self.sign()
         return self._store.prune(self.chain, through.sequence)
 
     def sign(self) -> None:
-        """Sign a checkpoint now, and come back when it is committed."""
-        done: Future[int] = Future()
-        self._orders.put(_Order("", "", done))
-        done.result()
+        """Sign a checkpoint now, and come back when it is committed.
+
+        Raises
+        ------
+        AuditUnavailable
+            The log is closed.
+        """
+        self._order("", "").result()
 
     def close(self) -> None:
         """Write what was ordered, sign it, and let go of the database."""
-        if not self._closed:
-            self._closed = True
-            self._orders.put(None)
+        with self._ordering:
+            closed, self._closed = self._closed, True
+            if not closed:
+                self._orders.put(None)
+        if not closed:
             self._thread.join()
             with self._writing:
                 self._store.close()
+
+    def _order(self, kind: str, body: str) -> Future[int]:
+        done: Future[int] = Future()
+        # What is ordered after the end would never be done, and be waited for for ever.
+        with self._ordering:
+            if self._closed:
+                done.set_exception(AuditUnavailable("the audit log is closed"))
+            else:
+                self._orders.put(_Order(kind, body, done))
+        return done
 
     def _check(self) -> None:
         """Look at what a killed service may have left after its last checkpoint."""
@@ -208,10 +224,7 @@ class AuditLog:
             start = checkpoints[-1].hash
             entries = self._store.entries(self.chain, checkpoints[-1].sequence)
         for entry in entries:
-            made = digest(
-                self.chain, start, entry.sequence, at=entry.at, kind=entry.kind, body=entry.body
-            )
-            if made != entry.hash:
+            if not follows(self.chain, start, entry.sequence, entry):
                 raise AuditTampered(
                     f"entry {entry.sequence} of the audit chain {self.chain!r} is not what was "
                     "written; see `endolink audit verify`, keep the database, and go on with a "

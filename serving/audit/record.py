@@ -10,8 +10,9 @@ from typing import Final
 from pydantic import JsonValue
 
 from endolink.model.egress import Passage
-from endolink.model.errors import AuditUnavailable
+from endolink.model.errors import AuditUnavailable, EndoLinkError
 from endolink.model.verdict import Verdict
+from endolink.serving.audit.archive import Archive
 from endolink.serving.audit.log import AuditLog
 from endolink.serving.audit.witness import entry_of
 from endolink.serving.logs import log
@@ -29,9 +30,10 @@ class Recorder:
     Each raises `AuditUnavailable` where the log cannot be written and the policy is to refuse.
     """
 
-    def __init__(self, log: AuditLog, days: int) -> None:
+    def __init__(self, log: AuditLog, days: int, archive: Archive | None = None) -> None:
         self.log = log
         self._days = days
+        self._archive = archive
 
     async def frame(self, who: str, verdict: Verdict, written: bytes) -> None:
         """Note the verdict on a frame, as it is about to be `written` to the client."""
@@ -60,12 +62,21 @@ class Recorder:
         self.log.append("egress", entry_of(passage, "serve")).result()
 
     async def prune_daily(self) -> None:
-        """Remove what is older than it has to be kept, now and once a day, until cancelled."""
+        """Remove what is older than it has to be kept, now and once a day, until cancelled.
+
+        What cannot be removed, or archived, today is tomorrow; the service's log and, where it can
+        be written, the audit log say so.
+        """
         while True:
             before = time.time() - self._days * _DAY_S
-            # What cannot be removed today is tomorrow; writing says by itself what is wrong.
-            with suppress(AuditUnavailable):
-                gone = await asyncio.to_thread(self.log.prune, before)
+            try:
+                gone = await asyncio.to_thread(self.log.prune, before, self._archive)
+            except EndoLinkError as error:
+                what = {"code": error.code, "detail": error.detail}
+                log(logger, logging.ERROR, "audit log not pruned", **what)
+                with suppress(AuditUnavailable):
+                    await self._note("unpruned", {"why": error.code})
+            else:
                 if gone:
                     log(logger, logging.INFO, "audit log pruned", entries=gone)
             await asyncio.sleep(_DAY_S)

@@ -37,6 +37,11 @@ class AuditSettings(BaseSettings):
     audit_days: int = Field(
         183, ge=1, description="Days that entries are kept; six months by default."
     )
+    audit_archive: Path | None = Field(
+        None,
+        description="A folder that gets what is about to be removed, as files that verify; what "
+        "cannot be written there is not removed.",
+    )
 
     @model_validator(mode="after")
     def _is_signed(self) -> Self:

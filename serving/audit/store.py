@@ -194,14 +194,19 @@ class Store:
             counted = select(func.count()).select_from(_ENTRIES).where(_ENTRIES.c.chain == chain)
             return connection.scalar(counted) or 0
 
-    def entries(self, chain: str, after: int = 0) -> Iterator[Entry]:
-        """Give a chain's entries beyond `after` in order, a few thousand in memory at a time."""
+    def entries(self, chain: str, after: int = 0, *, through: int | None = None) -> Iterator[Entry]:
+        """Give a chain's entries beyond `after` in order, a few thousand in memory at a time.
+
+        With `through` they end with that one.
+        """
         wanted = (
             select(_ENTRIES)
             .where(_ENTRIES.c.chain == chain, _ENTRIES.c.sequence > after)
             .order_by(_ENTRIES.c.sequence)
             .execution_options(yield_per=_ROWS_AT_A_TIME)
         )
+        if through is not None:
+            wanted = wanted.where(_ENTRIES.c.sequence <= through)
         with self._reading() as connection:
             for row in connection.execute(wanted):
                 yield Entry(row.sequence, row.at, row.kind, row.body, bytes(row.hash))

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from endolink.serving.audit.checkpoint import Checkpoint, PublicKey
+from endolink.serving.audit.checkpoint import Checkpoint, PublicKey, Span
 from endolink.serving.audit.entry import GENESIS, Entry, digest
 
 PRUNED = "pruned"
@@ -46,14 +46,19 @@ def verify(
     keys: Mapping[str, PublicKey],
     *,
     held: Sequence[Checkpoint] = (),
+    span: Span | None = None,
 ) -> Report:
     """Read a chain from its first entry to its last and name all that is wrong with it.
 
     `keys` are the public keys that are trusted, by their id. `held` are checkpoints that were kept
     elsewhere, where whoever writes to the database does not reach: they also find a chain that was
-    cut off together with its own checkpoints. It reads `entries` once and keeps none of them.
+    cut off together with its own checkpoints. `span` is what an archived part says that it is. It
+    reads `entries` once and keeps none of them.
     """
     report = Report()
+    if span and not span.verified(chain, keys):
+        report.faults.append(Fault(span.after + 1, "what part this is, no trusted key has signed"))
+        span = None
     promised = _promises(chain, [*checkpoints, *held], keys, report)
     # Where the chain begins later than with its first entry, an entry must say that, and why.
     begun: tuple[int, bytes] | None = None
@@ -65,6 +70,7 @@ def verify(
             report.first = entry.sequence
             if entry.sequence > 1 and (start := promised.get(entry.sequence - 1)):
                 begun, expected, previous = (entry.sequence - 1, start), entry.sequence, start
+                explained = span is not None and span.after == entry.sequence - 1
         if entry.sequence != expected:
             what = _missing(expected, entry.sequence)
             report.faults.append(Fault(entry.sequence, what))
@@ -81,6 +87,8 @@ def verify(
     if begun and not explained:
         report.faults.append(Fault(report.first, "the entries before it were not pruned by us"))
     beyond = max(promised, default=0)
+    if span and report.last != span.through:
+        report.faults.append(Fault(span.through, "the part does not end here, as was signed"))
     if beyond > report.last:
         report.faults.append(
             Fault(beyond, f"{_missing(report.last + 1, beyond + 1)}, which a checkpoint has signed")

@@ -1,4 +1,4 @@
-"""Everything has its place: on a tablet, on a phone, in forced colours, and while things go wrong."""
+"""Everything has its place: on a tablet, on a phone, in forced colours, without a link."""
 
 from contextlib import ExitStack
 from pathlib import Path
@@ -24,12 +24,13 @@ def _touch(size: tuple[int, int]) -> dict[str, Any]:
     return {"viewport": viewport, "has_touch": True, "is_mobile": True}
 
 
-# What sticks out of its box (but where it is meant to be cut), and neighbours that lie on each other.
+# What sticks out of its box (but where it is cut on purpose), and what lies on its neighbour.
 ASTRAY = """
   const app = viewer.root;
   const shown = (element) => element.checkVisibility();
   const name = (element) => element.className || element.textContent.trim() || element.localName;
-  const inside = [...app.querySelectorAll("button, p, dt, dd, h2, .lamp, .badge, .bar, .card, .clock")]
+  const parts = "button, p, dt, dd, h2, .lamp, .badge, .bar, .card, .clock";
+  const inside = [...app.querySelectorAll(parts)]
     .filter((element) => shown(element) && getComputedStyle(element).textOverflow !== "ellipsis");
   const wide = inside.filter((element) => element.scrollWidth > element.clientWidth + 1 &&
     getComputedStyle(element).display !== "inline");
@@ -40,7 +41,8 @@ ASTRAY = """
   });
   const over = [];
   for (const row of app.querySelectorAll(".brand, .tools, .controls, .first, .head, .app")) {
-    const boxes = [...(row.matches(".head") ? row.querySelectorAll("strong, .lamp, button, .badge") : row.children)]
+    const all = row.matches(".head") ? row.querySelectorAll("strong, .lamp, button, .badge") : null;
+    const boxes = [...(all ?? row.children)]
       .filter((element) => shown(element) && !element.matches(".drawer, dialog, input"));
     boxes.forEach((one, at) => boxes.slice(at + 1).forEach((other) => {
       if (one.contains(other) || other.contains(one)) return;
@@ -111,10 +113,10 @@ UNBOUNDED = """
   return [...within.querySelectorAll("button, select, input:not([type=checkbox]), [role=slider]")]
     .filter((element) => element.checkVisibility())
     .filter((element) => {
-      const { borderTopWidth, borderTopStyle, borderTopColor, backgroundColor } = getComputedStyle(element);
-      const drawn = parseFloat(borderTopWidth) >= 1 && borderTopStyle !== "none";
-      const filled = getComputedStyle(element).forcedColorAdjust === "none";
-      return !drawn || (!filled && borderTopColor === backgroundColor);
+      const style = getComputedStyle(element);
+      const drawn = parseFloat(style.borderTopWidth) >= 1 && style.borderTopStyle !== "none";
+      const filled = style.forcedColorAdjust === "none";
+      return !drawn || (!filled && style.borderTopColor === style.backgroundColor);
     })
     .map((element) => element.className || element.id || element.textContent);
 """

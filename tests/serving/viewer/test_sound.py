@@ -80,7 +80,7 @@ def test_an_alert_sounds_once_and_only_where_it_was_asked_for(
             assert _begun(page) == [*NOTES_HZ] * (1 + number), viewer.call(alerts)
         # A picture that was stopped by hand is looked at already.
         viewer.polyp()
-        page.keyboard.press("Space")
+        page.get_by_role("button", name="Pause", exact=True).click()
         viewer.wait("viewer.hold.verdict !== null")
         before = len(_begun(page))
         viewer.call("viewer.seek(0.5)")
@@ -90,7 +90,7 @@ def test_an_alert_sounds_once_and_only_where_it_was_asked_for(
         assert len(_begun(page)) == before
         button.click()
         expect(button).to_have_attribute("aria-pressed", "false")
-        page.keyboard.press("Space")
+        page.get_by_role("button", name="Play", exact=True).click()
         _alert(viewer)
         assert len(_begun(page)) == before, "it sounds although it was switched off"
 
