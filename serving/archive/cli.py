@@ -19,6 +19,7 @@ from endolink.serving.archive.job import Job, Unwritten, run
 from endolink.serving.archive.ledger import Ledger
 from endolink.serving.archive.meter import Meter
 from endolink.serving.archive.options import Form
+from endolink.serving.archive.picture import Picture
 from endolink.serving.archive.scoring import Progress, Scored, score_pictures
 from endolink.serving.archive.screen import write_lines, write_table
 from endolink.serving.archive.sources import absolute, find
@@ -206,12 +207,11 @@ def _show(results: Iterator[Scored], places: list[str], form: Form) -> int:
             done, place = Progress(), None
             for result in results:
                 failed = isinstance(result.outcome, EndoLinkError)
-                done = done.plus(
-                    things=result.picture.locator.place != place,
-                    failed=failed,
-                    scored=not failed,
-                )
-                place = result.picture.locator.place
+                picture = result.picture
+                left = place not in {None, picture.locator.place}
+                share = picture.share if isinstance(picture, Picture) else None
+                done = done.plus(things=left, failed=failed, scored=not failed).at(share)
+                place = picture.locator.place
                 meter.show(done)
                 yield result
 

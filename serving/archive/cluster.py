@@ -54,9 +54,9 @@ _Said = tuple[int, Judged | Unread | Ended | _Begun]
 class RayEngine:
     """Reads and judges on a Ray cluster.
 
-    `identity` is the model's as this machine has it: a worker that would compute with another
-    provider or another file is refused, since its numbers would be others. `workers` are as many as
-    the cluster has CPUs, unless given.
+    `identity` is the model's as this machine has it: a worker computes in its precision, and one
+    that would compute with another provider or another file is refused, since its numbers would be
+    others. `workers` are as many as the cluster has CPUs, unless given.
     """
 
     bundle: Path | None
@@ -135,7 +135,11 @@ class Worker:
         if bundle.digest != engine.identity.digest:
             raise ClusterFailed(_OTHER)
         self._classifier = Classifier.of(
-            bundle, provider=engine.provider, threads=1, limits=reading.limits
+            bundle,
+            provider=engine.provider,
+            threads=1,
+            precision=engine.identity.precision,
+            limits=reading.limits,
         )
         if self._classifier.identity != engine.identity:
             raise ClusterFailed(_OTHER)

@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,9 +118,7 @@ class Ledger:
         return cls(db)
 
     @classmethod
-    def _prepare(
-        cls, db: sqlite3.Connection, about: dict[str, object], secret: bytes | None
-    ) -> None:
+    def _prepare(cls, db: sqlite3.Connection, about: dict[str, Any], secret: bytes | None) -> None:
         db.execute("PRAGMA locking_mode = EXCLUSIVE")
         db.execute("PRAGMA journal_mode = WAL")
         # What is committed survives this process; only a fall of the whole machine may take the
@@ -143,10 +141,7 @@ class Ledger:
         else:
             meta = dict(db.execute("SELECT key, value FROM meta"))
             if meta["about"] != said or secret not in {None, meta["secret"]}:
-                raise LedgerMismatch(
-                    "The folder holds results of another model, other options or another secret; "
-                    "go on as they were made, or choose another folder."
-                )
+                raise LedgerMismatch(_difference(json.loads(meta["about"]), about))
         db.execute("COMMIT")
 
     def __enter__(self) -> "Ledger":
@@ -362,6 +357,22 @@ class Ledger:
         if self._open:
             self._db.execute("COMMIT")
             self._open = 0
+
+
+def _difference(was: dict[str, Any], now: dict[str, Any]) -> str:
+    """Say what makes these other results, and with which options the run would go on."""
+    before, after = was["model"], now["model"]
+    computed = {"precision", "provider"}
+    if before != after and all(before[name] == after[name] for name in before.keys() - computed):
+        precision, provider = before["precision"], before["provider"]
+        return (
+            f"The folder holds results in {precision}, computed by {provider}; go on with "
+            f"--precision {precision} --provider {provider}, or choose another folder."
+        )
+    return (
+        "The folder holds results of another model, other options or another secret; go on as they "
+        "were made, or choose another folder."
+    )
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
@@ -108,6 +108,13 @@ Store = Annotated[
     ),
 ]
 Accelerator = Annotated[Provider, typer.Option(help="What computes the network.")]
+Computed = Annotated[
+    Literal["auto", "fp32", "int8", "bf16"],
+    typer.Option(
+        help="What the network computes in, where the bundle holds it; auto: the fastest that "
+        "passed its gate here. A folder holds the results of one."
+    ),
+]
 Threads = Annotated[
     int | None,
     typer.Option(min=1, help="Pictures scored at once; by default one for each CPU allowed."),
@@ -138,6 +145,7 @@ class Shared:
     secret: Secret = None
     store: Store = None
     provider: Accelerator = "auto"
+    precision: Computed = "fp32"
     threads: Threads = None
 
     @property
@@ -164,7 +172,13 @@ class Shared:
         """Open the bundle for work on many pictures side by side."""
         # The pictures are what is done side by side, so that each network run needs one thread.
         signers = Signers.read(self.signer) if self.signer else None
-        return Classifier.open(self.bundle, provider=self.provider, threads=1, signers=signers)
+        return Classifier.open(
+            self.bundle,
+            provider=self.provider,
+            threads=1,
+            precision=self.precision,
+            signers=signers,
+        )
 
     def reading(self, classifier: Classifier) -> Reading:
         """Say how stored things are read."""

@@ -136,6 +136,10 @@ class Progress:
         """Count on."""
         return replace(self, **{name: getattr(self, name) + n for name, n in more.items()})
 
+    def at(self, share: float | None) -> "Progress":
+        """Be so far into the thing that is in hand."""
+        return replace(self, within=share or 0.0)
+
 
 def score_into(
     ledger: Ledger, steps: Iterable[Step], *, left: Callable[[], None] = lambda: None
@@ -152,13 +156,13 @@ def score_into(
             case Ended():
                 if step.digest is not None:
                     ledger.end(step.place)
-                done = replace(done.plus(things=1, passed=step.passed), within=0.0)
+                done = done.plus(things=1, passed=step.passed).at(None)
             case Unread():
                 ledger.record_failure(step, Failure(step.error.code, step.error.detail))
                 done = done.plus(failed=1)
             case Judged():
                 ledger.record(step.picture, step.content, step.outcome)
-                done = replace(_count(done, step.outcome), within=step.picture.share or 0.0)
+                done = _count(done, step.outcome).at(step.picture.share)
         yield done
     left()
 

@@ -6,8 +6,10 @@ import io
 import lzma
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import IO, BinaryIO, Final
 
@@ -78,8 +80,8 @@ class TarContainer:
         del digest
         path = Path(place)
         try:
-            with _open_tar(path, reading.limits.max_bytes) as container:
-                yield from _tar_members(container, Members(path, reading))
+            with _open_tar(path, reading.limits.max_bytes) as (container, reached):
+                yield from _tar_members(container, Members(path, reading), reached)
         except EndoLinkError:
             raise
         # tarfile and the decompressors let out TarError, OSError, EOFError, zlib.error, LZMAError,
@@ -109,7 +111,7 @@ def open_member(locator: Locator) -> Iterator[BinaryIO]:
             ):
                 yield spool
                 return
-        with _open_tar(path, DEFAULT_LIMITS.max_bytes) as packed:
+        with _open_tar(path, DEFAULT_LIMITS.max_bytes) as (packed, _):
             entry = packed.getmember(name)
             held = packed.extractfile(entry)
             if held is not None:
@@ -126,7 +128,8 @@ def _open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
 
 
 @contextmanager
-def _open_tar(path: Path, max_bytes: int) -> Iterator[tarfile.TarFile]:
+def _open_tar(path: Path, max_bytes: int) -> Iterator[tuple[tarfile.TarFile, Callable[[], float]]]:
+    """Open a TAR file, with what says how much of it has been read, from 0 to 1."""
     # A member's bytes are read at once, and so are the headers that extend a member's own.
     longest = max_bytes + 2 * tarfile.BLOCKSIZE
     with (
@@ -134,13 +137,16 @@ def _open_tar(path: Path, max_bytes: int) -> Iterator[tarfile.TarFile]:
         _Unpacked(raw, longest) as file,
         tarfile.open(fileobj=file, mode="r:") as container,
     ):
-        yield container
+        yield container, lambda: raw.tell() / max(1, path.stat().st_size)
 
 
 def _zip_members(container: zipfile.ZipFile, members: Members) -> Iterator[Picture | Unread]:
     entries = [entry for entry in container.infolist() if not entry.is_dir()]
     entries.sort(key=lambda entry: natural_key(entry.filename))
+    total = max(1, sum(entry.compress_size for entry in entries))
+    done = 0
     for entry in entries:
+        start, done = done / total, done + entry.compress_size
         locator = members.admit(entry.filename, entry.file_size)
         if locator is None:
             continue
@@ -148,7 +154,8 @@ def _zip_members(container: zipfile.ZipFile, members: Members) -> Iterator[Pictu
             members.check(entry.filename)
             if entry.flag_bits & 1:
                 raise ContainerUnreadable("The member is encrypted; unpack it first.")
-            yield from _zip_pictures(container, entry, members, locator)
+            pictures = _zip_pictures(container, entry, members, locator)
+            yield from _placed(pictures, start, partial(float, done / total))
         except EndoLinkError as error:
             yield members.unread(locator, error)
     members.finish()
@@ -167,7 +174,9 @@ def _zip_pictures(
         raise ContainerUnreadable("The member is damaged; pack it again.") from error
 
 
-def _tar_members(container: tarfile.TarFile, members: Members) -> Iterator[Picture | Unread]:
+def _tar_members(
+    container: tarfile.TarFile, members: Members, reached: Callable[[], float]
+) -> Iterator[Picture | Unread]:
     while (entry := container.next()) is not None:
         # TarFile remembers every member; a long one would fill the memory.
         container.members.clear()  # type: ignore[attr-defined]
@@ -181,10 +190,26 @@ def _tar_members(container: tarfile.TarFile, members: Members) -> Iterator[Pictu
             file = container.extractfile(entry) if entry.isreg() else None
             if file is None:
                 raise ContainerUnsafe("The member is a link or a device, which is not followed.")
-            yield from members.pictures(locator, file, entry.size)
+            pictures = members.pictures(locator, file, entry.size)
+            yield from _placed(pictures, reached(), reached)
         except EndoLinkError as error:
             yield members.unread(locator, error)
     members.finish()
+
+
+def _placed(
+    pictures: Iterator[Picture | Unread], start: float, reached: Callable[[], float]
+) -> Iterator[Picture | Unread]:
+    """Say of a member's pictures how far into the container they lie, and not into the member.
+
+    It begins at `start`, and `reached` says where it ends, once it has been read.
+    """
+    for picture in pictures:
+        if isinstance(picture, Picture):
+            within = (reached() - start) * (picture.share or 0.0)
+            yield replace(picture, share=start + within)
+        else:
+            yield picture
 
 
 class _Careful(io.FileIO):

@@ -148,6 +148,7 @@ class Members:
                     index=number,
                     time_s=timed.time_s,
                     content=f"{digest}#{number}",
+                    share=timed.share,
                 )
         except EndoLinkError as error:
             yield Unread(locator, str(locator), error, index=after)

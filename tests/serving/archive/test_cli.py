@@ -158,6 +158,27 @@ def test_a_folder_of_results_is_gone_on_with(
         assert str(study).encode() not in wrote.read_bytes()
 
 
+def test_a_folder_holds_the_results_of_one_precision(
+    study: Path, classifier_bundle: Path, tmp_path: Path
+) -> None:
+    if "int8" not in {one.precision for one in Bundle.open(classifier_bundle).manifest.variants}:
+        pytest.skip("the bundle has no int8 variant")
+    command: list[str | Path] = [study, "--bundle", classifier_bundle, "--provider", "cpu"]
+    quick = ["--precision", "int8"]
+    done = run(*command, *quick, "--format", "jsonl")
+    verdicts = [json.loads(line) for line in done.stdout.splitlines()]
+    told = {verdict["model"]["precision"] for verdict in verdicts if "model" in verdict}
+    assert told == {"int8"}
+    command += ["--out", tmp_path / "out", "--format", "csv"]
+    assert run(*command, *quick).returncode == 0
+    refused = run(*command, "--resume")
+    assert refused.returncode == 1
+    assert b"--precision int8 --provider cpu" in b" ".join(refused.stderr.split())
+    # The fastest that passed its gate is this very one.
+    again = run(*command, "--precision", "auto", "--resume")
+    assert b"0 frames scored, 4 known already" in again.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "word"),
     [

@@ -1,4 +1,5 @@
 import os
+import pickle
 import subprocess
 import sys
 import zipfile
@@ -11,13 +12,15 @@ import pytest
 from endolink import sample_data
 from endolink.model.classifier import Classifier
 from endolink.model.errors import ClusterFailed, ExtraMissing, FrameCorrupt
+from endolink.model.verdict import Verdict
 from endolink.serving.archive import cluster
-from endolink.serving.archive.cluster import RayEngine, fingerprint, fingerprints
+from endolink.serving.archive.cluster import RayEngine, Worker, fingerprint, fingerprints
 from endolink.serving.archive.job import Job, Unwritten, run
 from endolink.serving.archive.options import Form, make_sinks
 from endolink.serving.archive.picture import Reading
 from endolink.serving.archive.scoring import Progress
 from endolink.serving.archive.sources import find
+from endolink.serving.archive.steps import Judged
 from endolink.serving.models import Models
 
 PROGRAM = Path(sys.executable).with_name("endolink")
@@ -114,6 +117,20 @@ def test_a_worker_with_another_model_is_refused(classifier_bundle: Path) -> None
     engine = RayEngine(classifier_bundle, "cpu", other)
     with pytest.raises(ClusterFailed, match="another model"):
         cluster.Worker(engine, Reading(), fingerprints([]))
+
+
+def test_a_worker_computes_in_the_precision_of_the_run(classifier_bundle: Path) -> None:
+    quick = Classifier.open(classifier_bundle, provider="cpu", threads=1, precision="auto").identity
+    engine = RayEngine(classifier_bundle, "cpu", quick)
+    (thing,) = find([str(sample_data.frames()[0])])
+    (said,) = Worker(engine, Reading(), fingerprints([]))(
+        {"thing": [pickle.dumps((0, thing, None))]}
+    )
+    (_, judged), _ = pickle.loads(said["said"][0])
+    assert isinstance(judged, Judged)
+    assert judged.outcome is not None
+    assert isinstance(judged.outcome.verdict, Verdict)
+    assert judged.outcome.verdict.model == quick
 
 
 def test_what_a_worker_raised_is_told_as_it_was() -> None:

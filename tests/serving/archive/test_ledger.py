@@ -126,6 +126,9 @@ def test_a_ledger_is_not_gone_on_with_by_accident(tmp_path: Path) -> None:
     path = tmp_path / "private/ledger.sqlite"
     with pytest.raises(LedgerMismatch, match="another model"):
         Ledger.open(path, replace(MODEL, digest="sha256:1"), {"every_s": 1.0}, resume=True)
+    for other in ({"precision": "int8"}, {"provider": "openvino"}):
+        with pytest.raises(LedgerMismatch, match="--precision fp32 --provider cpu"):
+            Ledger.open(path, replace(MODEL, **other), {"every_s": 1.0}, resume=True)
     with pytest.raises(LedgerMismatch, match="other options"):
         Ledger.open(path, MODEL, {"every_s": 2.0}, resume=True)
     with pytest.raises(LedgerMismatch, match="another secret"):

@@ -5,10 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from endolink import sample_data
 from endolink.model.errors import SourceError
 from endolink.model.frame import Limits
 from endolink.serving.archive.picture import Locator, Picture, Reading, Unread
@@ -72,6 +74,31 @@ def test_each_folder_inside_is_a_study(pack: Pack, tmp_path: Path) -> None:
     assert codes(met) == {}
     wanted = Locator(str(path), "a/10.jpg")
     assert list(fetch({wanted: None}, Reading())) == [(wanted, b"ten")]
+
+
+@pytest.mark.parametrize("pack", PACKS)
+def test_a_container_is_not_one_step(pack: Pack, tmp_path: Path) -> None:
+    # Larger than what is read at once, so that it shows how far into the file each lies.
+    noise = np.random.default_rng(0).bytes
+    path = pack(tmp_path, {f"{number}.jpg": noise(2**19) for number in range(8)})
+    shares = [one.share for one in read(path) if isinstance(one, Picture) and one.share is not None]
+    assert len(shares) == 8
+    # bzip2 is read in blocks of 900 kB.
+    assert all(0 <= step < 0.3 for step in np.diff([0, *shares, 1]))
+    assert len(set(shares)) > 4
+
+
+@pytest.mark.parametrize("pack", [pack_zip, pack_tar])
+def test_nor_is_a_film_in_one(pack: Pack, tmp_path: Path) -> None:
+    pytest.importorskip("av", reason="video needs the archive extra")
+    film = sample_data.clip().read_bytes()
+    path = pack(tmp_path, {"1.webm": film, "2.webm": film + b"another"})
+    met = [one for one in read(path, Reading(every_s=0.5)) if isinstance(one, Picture)]
+    shares = [one.share or 0.0 for one in met]
+    assert shares == sorted(shares)
+    (half,) = {sum(one.locator.member == name for one in met) for name in ("1.webm", "2.webm")}
+    assert all(0 <= step < 0.2 for step in np.diff([0, *shares, 1]))
+    assert shares[half] == pytest.approx(0.5, abs=0.01)
 
 
 @pytest.mark.parametrize("pack", PACKS)
