@@ -25,11 +25,12 @@ from endolink.model.calibration import probabilities
 from endolink.model.findings import finding
 from endolink.model.frame import Frame, Limits
 from endolink.model.manifest import Variant
-from endolink.model.preprocess import Placement, place, read, to_tensor
+from endolink.model.preprocess import Placement, normalise, place, read, square
 from endolink.model.quality import Quality, assess
 from endolink.model.runtime import Provider, Session
 from endolink.model.signature import check
 from endolink.model.signer import Signers
+from endolink.model.similarity import describe_square
 from endolink.model.verdict import (
     Box,
     ExplainedVerdict,
@@ -54,6 +55,7 @@ _STEPS: Final = Lock()
 class Prepared:
     """A frame that is ready for the network: `tensor` is float32 3×size×size.
 
+    `square` is what it was made from, uint8 size×size×3: the view, and paint around it.
     `decode_ms` is what it took to come here from the bytes, in milliseconds; `captured_at` (with a
     time zone) and `sequence` are the sender's own and come back in the verdict.
     """
@@ -61,6 +63,7 @@ class Prepared:
     frame: Frame
     view: View
     quality: Quality
+    square: NDArray[np.uint8]
     tensor: NDArray[np.float32]
     placement: Placement
     decode_ms: float
@@ -188,10 +191,13 @@ class Classifier:
         )
         with _STEPS:
             quality = assess(frame, view)
-            tensor = to_tensor(frame, view, self._preprocess)
+            canvas = square(frame, view, self._preprocess)
+            tensor = normalise(canvas, self._preprocess)
         placement = place(view, self._preprocess.size)
         elapsed = (time.perf_counter() - start) * 1e3
-        return Prepared(frame, view, quality, tensor, placement, elapsed, captured_at, sequence)
+        return Prepared(
+            frame, view, quality, canvas, tensor, placement, elapsed, captured_at, sequence
+        )
 
     def judge(self, prepared: Sequence[Prepared], *, explain: Explain = "none") -> list[Verdict]:
         """Run the network once over a batch and say what it points at, frame by frame.
@@ -217,6 +223,11 @@ class Classifier:
                 for row, (verdict, item) in enumerate(zip(verdicts, prepared, strict=True))
             ]
         return verdicts
+
+    def describe(self, prepared: Prepared) -> NDArray[np.float32]:
+        """Describe what a frame shows, as `endolink.model.similarity` does."""
+        with _STEPS:
+            return describe_square(prepared.square, prepared.view)
 
     def outputs(self, prepared: Sequence[Prepared]) -> dict[str, NDArray[np.float32]]:
         """Give what the network itself says of a batch of one or more.

@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from endolink.model.frame import Frame, Limits, decode
-from endolink.model.view import View, find_view
+from endolink.model.view import Box, View, find_view
 
 Unit = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
@@ -108,27 +108,32 @@ def place(view: View, size: int) -> Placement:
     """Say where the box of `view` lies in a square of `size` pixels, aspect kept and centred."""
     x0, y0, x1, y1 = view.box
     zoom = size / max(x1 - x0, y1 - y0)
-    width, height = round((x1 - x0) * zoom), round((y1 - y0) * zoom)
-    return Placement(
-        left=x0 - (size - width) // 2 / zoom, top=y0 - (size - height) // 2 / zoom, zoom=zoom
-    )
+    left, top, _, _ = lie(view, size)
+    return Placement(left=x0 - left / zoom, top=y0 - top / zoom, zoom=zoom)
+
+
+def lie(view: View, size: int) -> Box:
+    """Say which rectangle of a square of `size` pixels the box of `view` becomes, half-open."""
+    x0, y0, x1, y1 = view.box
+    zoom = size / max(x1 - x0, y1 - y0)
+    width, height = max(1, round((x1 - x0) * zoom)), max(1, round((y1 - y0) * zoom))
+    left, top = (size - width) // 2, (size - height) // 2
+    return left, top, left + width, top + height
 
 
 def square(frame: Frame, view: View, preprocess: Preprocess) -> NDArray[np.uint8]:
     """Cut the view out of `frame`: uint8 size×size×3, the fill where no patient is shown."""
     x0, y0, x1, y1 = view.box
     size = preprocess.size
-    zoom = size / max(x1 - x0, y1 - y0)
-    width, height = max(1, round((x1 - x0) * zoom)), max(1, round((y1 - y0) * zoom))
+    left, top, right, bottom = lie(view, size)
     picture = frame.image.crop(view.box)
     shown = view.mask[y0:y1, x0:x1]
     if not shown.all():
         picture.paste(preprocess.fill, mask=Image.fromarray(~shown))
-    picture = picture.resize((width, height), RESAMPLING[preprocess.resample])
+    picture = picture.resize((right - left, bottom - top), RESAMPLING[preprocess.resample])
     canvas = np.empty((size, size, 3), np.uint8)
     canvas[:] = preprocess.fill
-    top, left = (size - height) // 2, (size - width) // 2
-    canvas[top : top + height, left : left + width] = np.asarray(picture)
+    canvas[top:bottom, left:right] = np.asarray(picture)
     return canvas
 
 
@@ -143,8 +148,3 @@ def normalise(canvas: NDArray[np.uint8], preprocess: Preprocess) -> NDArray[np.f
         np.multiply(canvas[:, :, channel], scale[channel], out=plane, dtype=np.float32)
         np.subtract(plane, shift[channel], out=plane)
     return tensor
-
-
-def to_tensor(frame: Frame, view: View, preprocess: Preprocess) -> NDArray[np.float32]:
-    """Walk the whole step: a frame and its view become the float32 3×size×size tensor."""
-    return normalise(square(frame, view, preprocess), preprocess)

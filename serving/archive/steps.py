@@ -5,11 +5,8 @@ An engine makes them, wherever it reads and judges; the ledger writes them down 
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
-
-import numpy as np
-from numpy.typing import NDArray
 
 from endolink.model.classifier import Classifier, Explain, Prepared
 from endolink.model.errors import (
@@ -20,16 +17,12 @@ from endolink.model.errors import (
     SourceUnreadable,
 )
 from endolink.model.frame import Frame
-from endolink.model.similarity import describe
 from endolink.model.verdict import Verdict
-from endolink.model.view import View
 from endolink.serving.archive.ledger import Outcome
 from endolink.serving.archive.picture import Locator, Picture, Reading, Unread
 from endolink.serving.archive.sources import Stored
 from endolink.serving.archive.study import Failure, worth_showing
 
-# Pixels on the longer side that a frame is described from, where it has twice as many.
-_LOOK_SIDE: Final = 240
 # What may go better another time, though the file is the same.
 _MAY_PASS: Final = (ExtraMissing, PacsError, SourceMissing, SourceUnreadable)
 
@@ -120,22 +113,7 @@ def outcome_of(
         return Outcome(Failure(error.code, error.detail))
     if not any(worth_showing(finding) for finding in verdict.findings):
         return Outcome(verdict)
-    return Outcome(verdict, look(prepared.frame, prepared.view))
-
-
-def look(frame: Frame, view: View) -> NDArray[np.float32]:
-    """Describe a frame as `describe` does, a large one from every so many pixels.
-
-    Each number is a mean over many pixels: of a 1920 × 1080 frame a small part of them says the
-    same, in a quarter of the time.
-    """
-    step = max(frame.pixels.shape) // _LOOK_SIDE
-    if step > 1:
-        x0, y0, x1, y1 = view.box
-        box = x0 // step, y0 // step, -(-x1 // step), -(-y1 // step)
-        frame = replace(frame, pixels=np.ascontiguousarray(frame.pixels[::step, ::step]))
-        view = replace(view, box=box, mask=view.mask[::step, ::step])
-    return describe(frame, view)
+    return Outcome(verdict, classifier.describe(prepared))
 
 
 def judge(

@@ -6,7 +6,7 @@ from PIL import Image
 from pydantic import TypeAdapter, ValidationError
 
 from endolink.model.frame import Frame
-from endolink.model.preprocess import Preprocess, normalise, place, read, square, to_tensor
+from endolink.model.preprocess import Preprocess, normalise, place, read, square
 from endolink.model.view import View
 
 
@@ -28,7 +28,8 @@ def noise() -> Frame:
 def test_what_is_not_the_patient_is_zero_in_the_tensor(noise: Frame) -> None:
     view = _view(noise, (40, 10, 140, 110))
     view.mask[60:80, 60:90] = False
-    tensor = to_tensor(noise, view, Preprocess(size=100))
+    preprocess = Preprocess(size=100)
+    tensor = normalise(square(noise, view, preprocess), preprocess)
     assert tensor.shape == (3, 100, 100)
     assert tensor.dtype == np.float32
     # The fill is the mean rounded to a byte: zero to within half a grey level.

@@ -11,8 +11,18 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
+from endolink import sample_data
 from endolink.model.frame import Frame, decode
-from endolink.model.similarity import SAME_SCENE, SIZE, describe, distance, groups, twins
+from endolink.model.preprocess import Preprocess, square
+from endolink.model.similarity import (
+    SAME_SCENE,
+    SIZE,
+    describe,
+    describe_square,
+    distance,
+    groups,
+    twins,
+)
 from endolink.model.view import View, find_view
 
 WIDTH, HEIGHT = 320, 256
@@ -95,6 +105,15 @@ def test_a_shared_inset_makes_no_twins() -> None:
     mask[170:, :90] = False
     descriptors = np.stack([seen(lumen(seed) * mask[..., None], mask) for seed in range(20)])
     assert len(twins(descriptors)) == 0
+
+
+def test_a_square_says_what_its_frame_says() -> None:
+    for path in sample_data.frames():
+        frame = decode(path.read_bytes())
+        view = find_view(frame)
+        squared = describe_square(square(frame, view, Preprocess()), view)
+        # A tenth of what two frames of one scene may be apart.
+        assert distance(squared, describe(frame, view)) < SAME_SCENE / 10
 
 
 def test_a_frame_that_shows_nothing_is_described() -> None:

@@ -31,7 +31,7 @@ class ImageFile:
         def load() -> bytes:
             return read_file(path, reading.limits.max_bytes)
 
-        yield Picture(Locator(place), str(path.parent), load, declared=path.suffix or None)
+        yield Picture(Locator(place), str(path.parent), load, declared=path.suffix or None, held=0)
 
 
 def find_files(paths: Iterable[Path]) -> Iterator[Path]:

@@ -117,7 +117,9 @@ class Members:
 
     def _picture(self, locator: Locator, data: bytes) -> Picture:
         suffix = PurePosixPath(locator.member or "").suffix
-        return Picture(locator, self._study(locator), lambda: data, declared=suffix or None)
+        return Picture(
+            locator, self._study(locator), lambda: data, declared=suffix or None, held=len(data)
+        )
 
     def _objects_frames(self, locator: Locator, spool: BinaryIO) -> Iterator[Picture | Unread]:
         dicom_file = import_dicom_file()

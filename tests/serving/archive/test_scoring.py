@@ -1,4 +1,6 @@
+import threading
 from collections.abc import Iterator
+from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 
@@ -59,6 +61,31 @@ def test_no_more_is_taken_than_is_in_hand() -> None:
     results = in_order(lambda n: n * n, endless(), workers=2)
     assert list(islice(results, 10)) == [n * n for n in range(1, 11)]
     assert taken <= 10 + 2 * 4
+
+
+def test_light_things_are_taken_by_handfuls() -> None:
+    hands: list[tuple[int, int]] = []
+
+    def work(number: int) -> int:
+        hands.append((threading.get_ident(), number))
+        return number
+
+    weights = [1.0, 0.5, 0.5, 2.0, *[0.25] * 9]
+    results = in_order(work, range(len(weights)), workers=3, weigh=lambda n: weights[n])
+    assert list(results) == list(range(len(weights)))
+    thread = {number: ident for ident, number in hands}
+    for handful in ([1, 2], [4, 5, 6, 7], [8, 9, 10, 11]):
+        assert len({thread[number] for number in handful}) == 1
+
+
+def test_what_is_on_the_disk_is_light_and_a_films_frame_is_not(tmp_path: Path) -> None:
+    (still,) = pictures(sample_data.frames()[0])
+    assert isinstance(still, Picture)
+    assert still.held == 0
+    if find_spec("av"):
+        first = next(pictures(sample_data.clip()))
+        assert isinstance(first, Picture)
+        assert first.held is None
 
 
 def test_the_verdict_is_that_of_the_bare_road(tmp_path: Path, models: Models) -> None:

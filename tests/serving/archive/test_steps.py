@@ -1,12 +1,9 @@
 from pathlib import Path
 
 from endolink import sample_data
-from endolink.model.frame import decode
-from endolink.model.similarity import SAME_SCENE, describe, distance
-from endolink.model.view import find_view
 from endolink.serving.archive.picture import Picture, Reading, Unread
 from endolink.serving.archive.sources import Stored, find
-from endolink.serving.archive.steps import Ended, content_of, judge_picture, look, read_thing
+from endolink.serving.archive.steps import Ended, content_of, judge_picture, read_thing
 from endolink.serving.archive.study import Failure
 from endolink.serving.models import Models
 
@@ -55,14 +52,3 @@ def test_a_damaged_picture_is_an_outcome_too(tmp_path: Path, models: Models) -> 
     assert judged.outcome is not None
     assert isinstance(judged.outcome.verdict, Failure)
     assert judged.outcome.verdict.code == "frame-truncated"
-
-
-def test_a_large_frame_looks_as_it_does_in_full() -> None:
-    for name in ("polyp-1080p-left-text", "clean-rounded-1080p-centre", "polyp-sessile"):
-        (path,) = (path for path in sample_data.frames() if path.stem == name)
-        frame = decode(path.read_bytes())
-        view = find_view(frame)
-        apart = distance(look(frame, view), describe(frame, view))
-        # A tenth of what two frames of one scene may be apart.
-        assert apart < SAME_SCENE / 10
-        assert (apart == 0) == (max(frame.width, frame.height) < 480)
