@@ -9,8 +9,15 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.overheard import Overheard
+
+# How long an example takes says something of the machine's other work, and nothing of the code.
+settings.register_profile(
+    "any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any-machine")
 
 # What brings a program that the tests use and a machine may lack.
 DEBIAN = {

@@ -273,6 +273,7 @@ class AsyncStream:
             # The second needs the session that the first begins.
             while index > 0 and self.ready is None:
                 await asyncio.sleep(_LOOK_S)
+            socket: ClientConnection | None = None
             try:
                 resume = self.ready.session if self.ready else None
                 async with connect(
@@ -298,6 +299,9 @@ class AsyncStream:
                 # It went, or was never there: that is what the next try is for.
                 pass
             finally:
+                # Whoever is cancelled while it says goodbye has not closed it.
+                if socket is not None:
+                    socket.transport.abort()
                 self._lose(index)
             await asyncio.sleep(retry.delay_s())
 

@@ -11,16 +11,18 @@ export class Sound {
     this.on = on;
     if (!on) return;
     this.#audio ??= new AudioContext();
-    this.play();
+    // It shows how it sounds, as soon as it can.
+    this.play(Infinity);
   }
 
-  async play() {
+  /** @param {number} [lateMs] after so long it is not made any more */
+  async play(lateMs = LATE_MS) {
     const audio = this.#audio;
     if (!this.on || !audio) return;
     const askedMs = performance.now();
     // A tablet suspends a page's sound when it likes, and a browser until a click.
     if (audio.state !== "running") await audio.resume();
-    if (!this.on || performance.now() - askedMs > LATE_MS) return;
+    if (!this.on || performance.now() - askedMs > lateMs) return;
     [660, 830].forEach((frequency, number) => {
       const [tone, volume] = [audio.createOscillator(), audio.createGain()];
       const from = audio.currentTime + number * 0.12;

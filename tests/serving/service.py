@@ -58,12 +58,12 @@ def serve(settings: Settings, models: Models, app: Starlette | None = None) -> I
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        assert listening.wait(10)
+        assert listening.wait(60)
         port, loop = heard[0]
         yield Running(port, app, loop)
     finally:
         server.should_exit = True
-        thread.join(20)
+        thread.join(60)
         assert not thread.is_alive()
 
 

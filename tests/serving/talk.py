@@ -35,6 +35,7 @@ class Talk:
     socket: ClientConnection
     heard: list[ServerMessage] = field(default_factory=list)
     closed: tuple[int, str] | None = None
+    pings: int = 0
 
     async def listen(self) -> None:
         try:
@@ -42,6 +43,7 @@ class Talk:
                 message = read_server(str(text))
                 if isinstance(message, Ping):
                     await self.socket.send(dump(Pong(message.id, clock_us())))
+                    self.pings += 1
                 elif message is not None:
                     self.heard.append(message)
         except ConnectionClosed:

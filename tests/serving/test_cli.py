@@ -49,7 +49,7 @@ def test_the_printed_command_scores_a_frame_and_the_log_quotes_nothing(
     options = ("--provider", "cpu", "--threads", "1", "--log-level", "debug")
     with program("--bundle", classifier_bundle, *options) as (process, port, said):
         (command,) = [line for line in said if line.lstrip().startswith("curl ")]
-        done = subprocess.run(command, shell=True, capture_output=True, check=False, timeout=20)
+        done = subprocess.run(command, shell=True, capture_output=True, check=False, timeout=120)
         verdict = VERDICT_JSON.validate_json(done.stdout, strict=True)
         assert verdict.model.provider == "cpu"
         assert verdict.findings
@@ -140,7 +140,7 @@ def refused(*args: str | Path, **environment: str) -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=120,
         env={**os.environ, **environment},
     )
     assert done.returncode not in {0, -signal.SIGKILL}

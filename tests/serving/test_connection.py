@@ -129,10 +129,11 @@ def test_idle_connections_make_room_and_frames_are_answered_all_the_while(
         busy = first[0]
         busy.sendall(
             b"POST /v1/frames HTTP/1.1\r\nHost: h\r\n"
-            + f"Content-Length: {len(jpeg)}\r\n\r\n".encode()
+            + f"Expect: 100-continue\r\nContent-Length: {len(jpeg)}\r\n\r\n".encode()
             + jpeg[:100]
         )
-        time.sleep(0.2)
+        # The service is at it, and says so.
+        assert busy.recv(65536).startswith(b"HTTP/1.1 100")
         more = [stack.enter_context(dial(running)) for _ in range(400)]
         with httpx.Client(base_url=running.url, timeout=10) as client:
             for _ in range(3):
@@ -153,8 +154,11 @@ def test_where_all_are_busy_the_newest_is_closed(settings: Settings, models: Mod
     ):
         for _ in range(3):
             sock = stack.enter_context(dial(running))
-            sock.sendall(b"POST /v1/frames HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n")
-        time.sleep(0.2)
+            sock.sendall(
+                b"POST /v1/frames HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n"
+                b"Content-Length: 9\r\n\r\n"
+            )
+            assert sock.recv(65536).startswith(b"HTTP/1.1 100")
         with dial(running) as one_more:
             assert rest(one_more) == b""
 

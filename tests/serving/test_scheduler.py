@@ -11,16 +11,19 @@ from endolink.serving.waiting import Lane
 
 
 def test_a_job_is_given_its_wait_and_its_result_comes_back() -> None:
-    def slow(turn: Turn) -> float:
+    def slow(turn: Turn) -> tuple[float, float]:
+        began = perf_counter()
         sleep(0.05)
-        return turn.waited_ms
+        return turn.waited_ms, began
 
     async def main() -> None:
         scheduler = Scheduler(workers=1, queue=1)
+        asked = perf_counter()
         first = asyncio.create_task(scheduler.run(slow))
-        second = asyncio.create_task(scheduler.run(lambda turn: turn.waited_ms))
-        assert await first < 30
-        assert await second >= 45
+        second = asyncio.create_task(scheduler.run(slow))
+        for job, least_ms in ((first, 0), (second, 45)):
+            waited_ms, began = await job
+            assert least_ms <= waited_ms <= (began - asked) * 1000
         await scheduler.drain()
 
     asyncio.run(main())
@@ -29,13 +32,14 @@ def test_a_job_is_given_its_wait_and_its_result_comes_back() -> None:
 def test_the_event_loop_goes_on_while_jobs_run() -> None:
     async def main() -> None:
         scheduler = Scheduler(workers=2, queue=2)
-        jobs = [asyncio.create_task(scheduler.run(lambda _: sleep(0.2))) for _ in range(4)]
-        worst = 0.0
-        while not all(job.done() for job in jobs):
-            before = perf_counter()
+        gate = threading.Event()
+        # What holds up the loop holds up the gate, and then the jobs come back without it.
+        jobs = [asyncio.create_task(scheduler.run(lambda _: gate.wait(2))) for _ in range(4)]
+        for _ in range(20):
             await asyncio.sleep(0.005)
-            worst = max(worst, perf_counter() - before)
-        assert worst < 0.1
+        assert not any(job.done() for job in jobs)
+        gate.set()
+        assert all(await asyncio.gather(*jobs))
         await scheduler.drain()
 
     asyncio.run(main())
@@ -63,9 +67,19 @@ def test_what_is_too_much_is_refused_at_once_and_told_when_to_return() -> None:
 def test_the_service_time_is_measured() -> None:
     async def main() -> None:
         scheduler = Scheduler(workers=1, queue=0)
+        within, around = [], []
+
+        def job(_: Turn) -> None:
+            began = perf_counter()
+            sleep(0.005)
+            within.append(perf_counter() - began)
+
         for _ in range(40):
-            await scheduler.run(lambda _: sleep(0.005))
-        assert 0.005 <= scheduler.service_seconds < 0.015
+            asked = perf_counter()
+            await scheduler.run(job)
+            around.append(perf_counter() - asked)
+        # The first guess counts for little by now, and a busy machine's jobs take what they take.
+        assert min(within) <= scheduler.service_seconds <= max(around)
         await scheduler.drain()
 
     asyncio.run(main())
@@ -105,20 +119,24 @@ def test_a_scheduler_that_could_not_work_is_not_made(workers: int, queue: int) -
         Scheduler(workers=workers, queue=queue)
 
 
-def occupied(scheduler: Scheduler) -> tuple[threading.Event, list[asyncio.Task[bool]]]:
-    """Give every worker a job that lasts until the event is set."""
-    gate = threading.Event()
-    jobs = [
-        asyncio.create_task(scheduler.run(lambda _: gate.wait(5))) for _ in range(scheduler.workers)
-    ]
+async def occupied(scheduler: Scheduler) -> tuple[threading.Event, list[asyncio.Task[bool]]]:
+    """Give every worker a job that lasts until the event is set; come back when each is at it."""
+    gate, begun = threading.Event(), threading.Semaphore(0)
+
+    def job(_: Turn) -> bool:
+        begun.release()
+        return gate.wait(30)
+
+    jobs = [asyncio.create_task(scheduler.run(job)) for _ in range(scheduler.workers)]
+    for _ in jobs:
+        await asyncio.to_thread(begun.acquire)
     return gate, jobs
 
 
 def test_interactive_jobs_go_before_bulk_ones_and_clients_in_turn() -> None:
     async def main() -> None:
         scheduler = Scheduler(workers=1, queue=10)
-        gate, _ = occupied(scheduler)
-        await asyncio.sleep(0.02)
+        gate, _ = await occupied(scheduler)
         order: list[str] = []
         asked: tuple[tuple[Lane, str], ...] = (
             ("bulk", "a"),
@@ -150,8 +168,7 @@ def test_interactive_jobs_go_before_bulk_ones_and_clients_in_turn() -> None:
 def test_a_full_bulk_lane_leaves_room_for_interactive_jobs() -> None:
     async def main() -> None:
         scheduler = Scheduler(workers=1, queue=1)
-        gate, jobs = occupied(scheduler)
-        await asyncio.sleep(0.02)
+        gate, jobs = await occupied(scheduler)
         jobs.append(asyncio.create_task(scheduler.run(lambda _: True, lane="bulk")))
         await asyncio.sleep(0)
         with pytest.raises(Overloaded):
@@ -171,8 +188,7 @@ def test_a_full_bulk_lane_leaves_room_for_interactive_jobs() -> None:
 def test_a_client_that_fills_the_queue_makes_room_for_another() -> None:
     async def main() -> None:
         scheduler = Scheduler(workers=1, queue=3)
-        gate, _ = occupied(scheduler)
-        await asyncio.sleep(0.02)
+        gate, _ = await occupied(scheduler)
         greedy = [
             asyncio.create_task(scheduler.run(lambda _: "greedy", client="greedy"))
             for _ in range(3)
@@ -199,9 +215,8 @@ def test_a_deadline_is_kept_at_the_door_in_the_queue_and_on_the_worker() -> None
         with pytest.raises(DeadlineExceeded, match="admitted"):
             scheduler.knock(deadline=now)
         # While a worker is free, no estimate refuses anybody.
-        scheduler.knock(deadline=perf_counter() + 0.001)
-        gate, _ = occupied(scheduler)
-        await asyncio.sleep(0.01)
+        scheduler.knock(deadline=perf_counter() + scheduler.service_seconds / 2)
+        gate, _ = await occupied(scheduler)
         done: list[int] = []
         for _ in range(20):
             asyncio.create_task(scheduler.run(done.append))  # type: ignore[arg-type] # noqa: RUF006
@@ -217,13 +232,16 @@ def test_a_deadline_is_kept_at_the_door_in_the_queue_and_on_the_worker() -> None
         with pytest.raises(DeadlineExceeded, match="before decoding"):
             await late
 
+        deadline = perf_counter() + 1
+
         def too_slow(turn: Turn) -> None:
-            sleep(0.04)
+            while perf_counter() <= deadline:
+                sleep(0.01)
             turn.check("inference")
             done.append(-2)
 
         with pytest.raises(DeadlineExceeded, match="before inference"):
-            await scheduler.run(too_slow, client="third", deadline=perf_counter() + 0.03)
+            await scheduler.run(too_slow, client="third", deadline=deadline)
         await scheduler.drain()
         assert len(done) == 20
         assert not {-1, -2} & set(done)
@@ -284,8 +302,7 @@ def test_what_was_cut_short_does_not_count_as_service_time() -> None:
 def test_in_a_flood_nobody_waits_but_a_modest_client() -> None:
     async def main() -> None:
         scheduler = Scheduler(workers=1, queue=8)
-        gate, running = occupied(scheduler)
-        await asyncio.sleep(0.02)
+        gate, running = await occupied(scheduler)
         let_in = []
         for _ in range(60):
             try:
@@ -299,8 +316,7 @@ def test_in_a_flood_nobody_waits_but_a_modest_client() -> None:
         gate.set()
         assert all(await asyncio.gather(*let_in))
         assert all(await asyncio.gather(*running))
-        gate, running = occupied(scheduler)
-        await asyncio.sleep(0.02)
+        gate, running = await occupied(scheduler)
         for _ in range(1000):
             with suppress(Overloaded):
                 scheduler.knock(client="flood")

@@ -132,16 +132,19 @@ def test_an_alert_comes_on_once_stays_through_a_reconnect_and_ends_when_frames_d
     async def main() -> None:
         async with talk(running.url) as it:
             ready = await greeted(it)
-            for sequence in range(30):
+            # For as long as a busy machine needs to judge enough of them.
+            sequence = 0
+            while sequence < 30 or len(it.all(Alert)) < len(expected):
+                assert sequence < 500
                 await it.frame(sequence, polyp)
+                sequence += 1
                 await asyncio.sleep(0.04)
-            await it.until(lambda: len(it.all(Alert)) == len(expected))
             assert {alert.finding for alert in it.all(Alert)} == expected
             assert all(alert.on for alert in it.all(Alert))
         async with talk(running.url, Hello(clock_us(), resume=ready.session)) as it:
             again = await greeted(it)
             assert again.resumed
-            assert again.sequence == 29
+            assert again.sequence == sequence - 1
             assert set(again.condition.alerts) == expected
             await it.until(lambda: len(it.all(Alert)) == len(expected))
             for alert in it.all(Alert):
@@ -173,6 +176,9 @@ def test_a_clips_alerts_are_those_that_its_verdicts_make_of_a_study(
             for sequence, image in enumerate(images):
                 captured[sequence] = begin_us + 40_000 * sequence
                 await asyncio.sleep(max(0.0, (captured[sequence] - clock_us()) / 1e6))
+                # A busy machine that left out most of them would see no polyp to alert of.
+                while len(it.all(Judged)) + len(it.all(Dropped)) < sequence - 2:
+                    await asyncio.sleep(0.005)
                 await it.socket.send(StreamFrame(sequence, captured[sequence], image).pack())
             await it.until(lambda: len(it.all(Judged)) + len(it.all(Dropped)) == len(images), 30)
             return list(it.heard)

@@ -23,7 +23,7 @@ def run(*args: str | Path, **options: Any) -> subprocess.CompletedProcess[bytes]
         [PROGRAM, "score", *args],
         capture_output=True,
         check=False,
-        timeout=60,
+        timeout=240,
         **options,
     )
 

@@ -50,12 +50,13 @@ def test_a_service_that_falls_behind_is_degraded(settings: Settings, models: Mod
         assert not reasons(running)
         gate = threading.Event()
         jobs = [
-            running.call(scheduler.run(lambda _: gate.wait(10))) for _ in range(scheduler.capacity)
+            running.call(scheduler.run(lambda _: gate.wait(60))) for _ in range(scheduler.capacity)
         ]
         until = time.monotonic() + 5
         while scheduler.admitted < scheduler.capacity and time.monotonic() < until:
             time.sleep(0.01)
-        assert reasons(running) == {"queue-full"}
+        # A busy machine may have let the first of them grow old already.
+        assert reasons(running) - {"queue-age"} == {"queue-full"}
         time.sleep(1.1)
         assert reasons(running) == {"queue-full", "queue-age"}
         answer = httpx.post(f"{running.url}/v1/frames", content=b"x")

@@ -43,6 +43,9 @@ function listen(context) {
 """
 
 
+BOTH_HEARD = "notes => notes.every(note => heard.tones.some(tone => Math.abs(tone - note) < 20))"
+
+
 def _begun(page: Page) -> list[int]:
     return [round(hz) for hz in page.evaluate("heard.begun")]
 
@@ -67,17 +70,20 @@ def test_an_alert_sounds_once_and_only_where_it_was_asked_for(
         button = page.get_by_role("button", name="Sound")
         button.click()
         expect(button).to_have_attribute("aria-pressed", "true")
-        # It shows how it sounds.
-        page.wait_for_function("heard.begun.length === 2 && heard.loudest > 0.05")
-        page.wait_for_function(
-            "notes => notes.every(note => heard.tones.some(tone => Math.abs(tone - note) < 20))",
-            arg=[*NOTES_HZ],
-        )
-        assert page.evaluate("heard.loudest") < 0.25, "it startles"
+        # It shows how it sounds: again and again, for on a busy machine an ear misses something.
+        page.wait_for_function("heard.begun.length === 2")
+        for _ in range(20):
+            page.wait_for_timeout(600)
+            if page.evaluate(BOTH_HEARD, [*NOTES_HZ]):
+                break
+            button.click(click_count=2)
+        assert page.evaluate(BOTH_HEARD, [*NOTES_HZ])
+        assert 0.05 < page.evaluate("heard.loudest") < 0.25, "it cannot be heard, or startles"
+        page.evaluate("heard.begun = []")
         alerts = "return viewer.examination.session.alerts.length"
         for number in (1, 2):
             _alert(viewer)
-            assert _begun(page) == [*NOTES_HZ] * (1 + number), viewer.call(alerts)
+            assert _begun(page) == [*NOTES_HZ] * number, viewer.call(alerts)
         # A picture that was stopped by hand is looked at already.
         viewer.polyp()
         page.get_by_role("button", name="Pause", exact=True).click()
