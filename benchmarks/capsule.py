@@ -73,7 +73,7 @@ class _Quiet:
         return lambda _: None
 
 
-def held_out(data: Path, manifest: Manifest, cache: Path) -> HeldOut:
+def held_out(data: Path, manifest: Manifest, cache: Path, part: str = "test") -> HeldOut:
     """Find the frames that the bundle was tested on; raises ValueError where they are not these."""
     rule = _RULE.match(manifest.provenance.split_rule)
     if rule is None:
@@ -95,8 +95,9 @@ def held_out(data: Path, manifest: Manifest, cache: Path) -> HeldOut:
     measured = manifest.evaluation[0]
     if (len(tested), len({row.group for row in tested})) != (measured.frames, measured.groups):
         raise ValueError("the split is not the one that the bundle was tested on")
+    rows = tested if part == "test" else [split.rows[index] for index in split.indices(part)]
     bleeding, normal = (
-        [paths[row.file] for row in tested if (row.finding == "bleeding") == bleeds]
+        [paths[row.file] for row in rows if (row.finding == "bleeding") == bleeds]
         for bleeds in (True, False)
     )
     # The split's groups chain scenes through frames that do not bleed: these are by themselves.

@@ -30,7 +30,7 @@ from endolink.model.quality import Quality, assess
 from endolink.model.runtime import Provider, Session
 from endolink.model.signature import check
 from endolink.model.signer import Signers
-from endolink.model.similarity import describe_square
+from endolink.model.similarity import Glance, describe_glance
 from endolink.model.verdict import (
     Box,
     ExplainedVerdict,
@@ -224,10 +224,13 @@ class Classifier:
             ]
         return verdicts
 
-    def describe(self, prepared: Prepared) -> NDArray[np.float32]:
-        """Describe what a frame shows, as `endolink.model.similarity` does."""
+    def describe(self, glances: Sequence[Glance]) -> list[NDArray[np.float32]]:
+        """Describe frames as `endolink.model.similarity` does, which takes many short steps too.
+
+        Tell of several at once: each time, a thread may wait until another has taken its own.
+        """
         with _STEPS:
-            return describe_square(prepared.square, prepared.view)
+            return [describe_glance(glance) for glance in glances]
 
     def outputs(self, prepared: Sequence[Prepared]) -> dict[str, NDArray[np.float32]]:
         """Give what the network itself says of a batch of one or more.

@@ -10,6 +10,7 @@ the means and set to naught, so that a box in the corner makes no two frames ali
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -46,21 +47,39 @@ def describe(frame: Frame, view: View) -> NDArray[np.float32]:
     Half the squared distance of two descriptors is 1 - the correlation of the two views'
     brightness, plus the weighted difference of their colours.
     """
-    return _described(_shrunken(frame.pixels, view.box), view)
+    return describe_glance(Glance.of_frame(frame, view))
 
 
-def describe_square(square: NDArray[np.uint8], view: View) -> NDArray[np.float32]:
-    """Describe what `endolink.model.preprocess.square` made of a frame, uint8 size×size×3.
+@dataclass(frozen=True, eq=False)
+class Glance:
+    """What is kept of a frame to describe it by: 16 KB, however large it is.
 
-    It says what `describe` says, in half the time. Of 2,531 pairs of real frames within
-    `SAME_SCENE`, and millions beyond, six change sides; where two frames are less than twice as far
-    apart, their distance changes by 0.011 at most.
+    `rgb` is what the view shows, shrunk, float32 SIDE×SIDE×3; `share` how much of each of its
+    pixels shows the patient, float32 SIDE×SIDE, from 0 to 1.
     """
-    return _described(_shrunken(square, lie(view, len(square))), view)
+
+    rgb: NDArray[np.float32]
+    share: NDArray[np.float32]
+
+    @classmethod
+    def of_frame(cls, frame: Frame, view: View) -> "Glance":
+        """Shrink what `view` shows of `frame`."""
+        return cls(_shrunken(frame.pixels, view.box), _share(view))
+
+    @classmethod
+    def of_square(cls, square: NDArray[np.uint8], view: View) -> "Glance":
+        """Shrink what `endolink.model.preprocess.square` made of a frame, uint8 size×size×3.
+
+        It says what the frame says, in half the time. Of 2,531 pairs of real frames within
+        `SAME_SCENE`, and millions beyond, six change sides; where two frames are less than twice as
+        far apart, their distance changes by 0.011 at most.
+        """
+        return cls(_shrunken(square, lie(view, len(square))), _share(view))
 
 
-def _described(rgb: NDArray[np.float32], view: View) -> NDArray[np.float32]:
-    share = _shrunken(np.where(view.mask, np.uint8(255), np.uint8(0)), view.box) / 255
+def describe_glance(glance: Glance) -> NDArray[np.float32]:
+    """Describe a frame, as `describe` does, by what was kept of it."""
+    rgb, share = glance.rgb, glance.share
     shown = (share >= _SHOWN).astype(np.float32)
 
     # ITU-R BT.601 luma, what a JPEG keeps best.
@@ -118,6 +137,10 @@ def _near(descriptors: NDArray[np.float32], threshold: float) -> Iterator[NDArra
         apart = halves[block, None] + halves[None, start:] - products
         one, other = np.nonzero(np.triu(apart <= threshold, 1))
         yield np.stack([one, other], axis=1) + start
+
+
+def _share(view: View) -> NDArray[np.float32]:
+    return _shrunken(np.where(view.mask, np.uint8(255), np.uint8(0)), view.box) / 255
 
 
 def _shrunken(plane: NDArray[np.uint8], box: Box) -> NDArray[np.float32]:

@@ -27,7 +27,7 @@ from endolink.model.verdict import ModelIdentity
 from endolink.serving.archive.ledger import Ledger
 from endolink.serving.archive.picture import Picture, Reading, Unread
 from endolink.serving.archive.sources import Stored
-from endolink.serving.archive.steps import Ended, Judged, Left, Step, judge_picture, read_thing
+from endolink.serving.archive.steps import Ended, Judged, Left, Step, judge_pictures, read_thing
 
 # As many things are handed to Ray at once: enough that starting its workers costs nothing, and few
 # enough that a list of them does.
@@ -168,7 +168,7 @@ class Worker:
             if not isinstance(item, Picture):
                 yield number, item
                 continue
-            step = judge_picture(item, self._is_known, self._classifier, self._engine.explain)
+            (step,) = judge_pictures([item], self._is_known, self._classifier, self._engine.explain)
             if isinstance(step, Judged):
                 step = replace(step, picture=replace(step.picture, load=_stays_there))
             yield number, step

@@ -18,7 +18,7 @@ from endolink.serving.archive.steps import (
     Left,
     Step,
     judge,
-    judge_picture,
+    judge_pictures,
     read_thing,
 )
 from endolink.serving.archive.study import Failure
@@ -65,26 +65,32 @@ def score_pictures(
     return in_order(score, pictures, workers)
 
 
-def in_order(
-    work: Callable[[T], R],
+def in_order(work: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
+    """Do `work` on a few threads and give the results in the order of `items`, lazily."""
+
+    def work_one(handful: list[T]) -> list[R]:
+        return [work(item) for item in handful]
+
+    return by_handfuls(work_one, items, workers, weigh=lambda _: 1.0)
+
+
+def by_handfuls(
+    work: Callable[[list[T]], list[R]],
     items: Iterable[T],
     workers: int,
     *,
-    weigh: Callable[[T], float] = lambda _: 1.0,
+    weigh: Callable[[T], float],
 ) -> Iterator[R]:
-    """Do `work` on a few threads and give the results in the order of `items`, lazily.
+    """Do `work` on a few threads, a handful of items at once, and give the results as `in_order`.
 
-    A thread takes a handful at once: as many items as together weigh 1, or one that weighs more.
+    A handful is as many items as together weigh 1, or one that weighs more; `work` gives as many
+    results.
     """
     pool = ThreadPoolExecutor(workers, thread_name_prefix="score")
     pending: deque[Future[list[R]]] = deque()
-
-    def work_through(handful: list[T]) -> list[R]:
-        return [work(item) for item in handful]
-
     try:
         for handful in _handfuls(items, weigh):
-            pending.append(pool.submit(work_through, handful))
+            pending.append(pool.submit(work, handful))
             if len(pending) >= workers * _IN_HAND:
                 yield from pending.popleft().result()
         while pending:
@@ -129,12 +135,12 @@ class LocalEngine:
     def steps(self, ledger: Ledger, things: Iterable[Stored], reading: Reading) -> Iterator[Step]:
         """Give the steps as `Engine.steps` does; at most a few pictures a thread are in memory."""
 
-        def work(item: Picture | Unread | Ended | Left) -> Step:
-            if not isinstance(item, Picture):
-                return item
-            return judge_picture(item, ledger.known, self.classifier, self.explain)
+        def work(handful: list[Picture | Unread | Ended | Left]) -> list[Step]:
+            pictures = [item for item in handful if isinstance(item, Picture)]
+            judged = iter(judge_pictures(pictures, ledger.known, self.classifier, self.explain))
+            return [next(judged) if isinstance(item, Picture) else item for item in handful]
 
-        return in_order(work, _read(ledger, things, reading), self.workers, weigh=_weigh)
+        return by_handfuls(work, _read(ledger, things, reading), self.workers, weigh=_weigh)
 
 
 def _weigh(item: Picture | Unread | Ended | Left) -> float:

@@ -4,9 +4,12 @@ An engine makes them, wherever it reads and judges; the ledger writes them down 
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from endolink.model.classifier import Classifier, Explain, Prepared
 from endolink.model.errors import (
@@ -17,6 +20,7 @@ from endolink.model.errors import (
     SourceUnreadable,
 )
 from endolink.model.frame import Frame
+from endolink.model.similarity import Glance
 from endolink.model.verdict import Verdict
 from endolink.serving.archive.ledger import Outcome
 from endolink.serving.archive.picture import Locator, Picture, Reading, Unread
@@ -81,18 +85,48 @@ def read_thing(
     yield Ended(stored.place, ended, passed=not due)
 
 
-def judge_picture(
+def judge_pictures(
+    pictures: Sequence[Picture],
+    known: Callable[[str], bool],
+    classifier: Classifier,
+    explain: Explain,
+) -> list[Judged | Unread]:
+    """Read pictures and judge each by itself, unless its content is `known`.
+
+    Those that may be worth showing are described, all at once.
+    """
+    seen = [_judge_picture(picture, known, classifier, explain) for picture in pictures]
+    glances = [glance for _, glance in seen if glance is not None]
+    looks = iter(classifier.describe(glances))
+    return [
+        step if glance is None or isinstance(step, Unread) else _described(step, next(looks))
+        for step, glance in seen
+    ]
+
+
+def _judge_picture(
     picture: Picture, known: Callable[[str], bool], classifier: Classifier, explain: Explain
-) -> Judged | Unread:
-    """Read a picture and judge it, unless its content is `known`."""
+) -> tuple[Judged | Unread, Glance | None]:
     try:
         image = picture.load()
     except EndoLinkError as error:
-        return Unread(picture.locator, picture.study, error, picture.series, picture.index)
+        unread = Unread(picture.locator, picture.study, error, picture.series, picture.index)
+        return unread, None
     content = content_of(picture, image)
     if known(content):
-        return Judged(picture, content, None)
-    return Judged(picture, content, outcome_of(picture, image, classifier, explain))
+        return Judged(picture, content, None), None
+    try:
+        prepared, verdict = judge(picture, image, classifier, explain)
+    except EndoLinkError as error:
+        return Judged(picture, content, Outcome(Failure(error.code, error.detail))), None
+    shown = any(worth_showing(finding) for finding in verdict.findings)
+    glance = Glance.of_square(prepared.square, prepared.view) if shown else None
+    return Judged(picture, content, Outcome(verdict)), glance
+
+
+def _described(judged: Judged, look: NDArray[np.float32]) -> Judged:
+    assert judged.outcome is not None
+    return replace(judged, outcome=replace(judged.outcome, descriptor=look))
 
 
 def content_of(picture: Picture, image: bytes | Frame) -> str:
@@ -101,19 +135,6 @@ def content_of(picture: Picture, image: bytes | Frame) -> str:
     if digest is None:
         digest = image.sha256 if isinstance(image, Frame) else hashlib.sha256(image).hexdigest()
     return f"{digest} {(picture.declared or '').lower()}"
-
-
-def outcome_of(
-    picture: Picture, image: bytes | Frame, classifier: Classifier, explain: Explain
-) -> Outcome:
-    """Judge a picture, and describe it where it may be worth showing."""
-    try:
-        prepared, verdict = judge(picture, image, classifier, explain)
-    except EndoLinkError as error:
-        return Outcome(Failure(error.code, error.detail))
-    if not any(worth_showing(finding) for finding in verdict.findings):
-        return Outcome(verdict)
-    return Outcome(verdict, classifier.describe(prepared))
 
 
 def judge(

@@ -17,8 +17,9 @@ from endolink.model.preprocess import Preprocess, square
 from endolink.model.similarity import (
     SAME_SCENE,
     SIZE,
+    Glance,
     describe,
-    describe_square,
+    describe_glance,
     distance,
     groups,
     twins,
@@ -111,7 +112,7 @@ def test_a_square_says_what_its_frame_says() -> None:
     for path in sample_data.frames():
         frame = decode(path.read_bytes())
         view = find_view(frame)
-        squared = describe_square(square(frame, view, Preprocess()), view)
+        squared = describe_glance(Glance.of_square(square(frame, view, Preprocess()), view))
         # A tenth of what two frames of one scene may be apart.
         assert distance(squared, describe(frame, view)) < SAME_SCENE / 10
 

@@ -1,4 +1,3 @@
-import threading
 from collections.abc import Iterator
 from importlib.util import find_spec
 from itertools import islice
@@ -14,6 +13,7 @@ from endolink.serving.archive.picture import Locator, Picture, Reading, Unread
 from endolink.serving.archive.scoring import (
     LocalEngine,
     Progress,
+    by_handfuls,
     in_order,
     score_into,
     score_pictures,
@@ -64,18 +64,16 @@ def test_no_more_is_taken_than_is_in_hand() -> None:
 
 
 def test_light_things_are_taken_by_handfuls() -> None:
-    hands: list[tuple[int, int]] = []
+    hands: list[list[int]] = []
 
-    def work(number: int) -> int:
-        hands.append((threading.get_ident(), number))
-        return number
+    def work(numbers: list[int]) -> list[int]:
+        hands.append(numbers)
+        return numbers
 
     weights = [1.0, 0.5, 0.5, 2.0, *[0.25] * 9]
-    results = in_order(work, range(len(weights)), workers=3, weigh=lambda n: weights[n])
+    results = by_handfuls(work, range(len(weights)), workers=3, weigh=lambda n: weights[n])
     assert list(results) == list(range(len(weights)))
-    thread = {number: ident for ident, number in hands}
-    for handful in ([1, 2], [4, 5, 6, 7], [8, 9, 10, 11]):
-        assert len({thread[number] for number in handful}) == 1
+    assert sorted(hands) == [[0], [1, 2], [3], [4, 5, 6, 7], [8, 9, 10, 11], [12]]
 
 
 def test_what_is_on_the_disk_is_light_and_a_films_frame_is_not(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 from endolink import sample_data
 from endolink.serving.archive.picture import Picture, Reading, Unread
 from endolink.serving.archive.sources import Stored, find
-from endolink.serving.archive.steps import Ended, content_of, judge_picture, read_thing
+from endolink.serving.archive.steps import Ended, content_of, judge_pictures, read_thing
 from endolink.serving.archive.study import Failure
 from endolink.serving.models import Models
 
@@ -33,8 +33,8 @@ def test_what_is_known_to_the_end_is_passed_over(tmp_path: Path) -> None:
 def test_a_picture_is_judged_once(models: Models) -> None:
     picture, _ = read_thing(stored(FRAME), Reading(), lambda _: True)
     assert isinstance(picture, Picture)
-    first = judge_picture(picture, lambda _: False, models.get(), "none")
-    again = judge_picture(picture, lambda _: True, models.get(), "none")
+    (first,) = judge_pictures([picture], lambda _: False, models.get(), "none")
+    (again,) = judge_pictures([picture], lambda _: True, models.get(), "none")
     assert not isinstance(first, Unread)
     assert not isinstance(again, Unread)
     assert first.outcome is not None
@@ -47,7 +47,7 @@ def test_a_damaged_picture_is_an_outcome_too(tmp_path: Path, models: Models) -> 
     path.write_bytes(FRAME.read_bytes()[:500])
     picture, _ = read_thing(stored(path), Reading(), lambda _: True)
     assert isinstance(picture, Picture)
-    judged = judge_picture(picture, lambda _: False, models.get(), "none")
+    (judged,) = judge_pictures([picture], lambda _: False, models.get(), "none")
     assert not isinstance(judged, Unread)
     assert judged.outcome is not None
     assert isinstance(judged.outcome.verdict, Failure)
