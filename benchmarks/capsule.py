@@ -39,6 +39,7 @@ from endolink.serving.archive.picture import Reading
 from endolink.serving.archive.sources import find
 from endolink.serving.archive.study import StudyResult
 from endolink.training.datasets import open_data, union
+from endolink.training.datasets.samples import Part
 from endolink.training.dealing import make_split
 
 REPOSITORY = Path(__file__).parents[1]
@@ -73,7 +74,7 @@ class _Quiet:
         return lambda _: None
 
 
-def held_out(data: Path, manifest: Manifest, cache: Path, part: str = "test") -> HeldOut:
+def held_out(data: Path, manifest: Manifest, cache: Path, part: Part = "test") -> HeldOut:
     """Find the frames that the bundle was tested on; raises ValueError where they are not these."""
     rule = _RULE.match(manifest.provenance.split_rule)
     if rule is None:

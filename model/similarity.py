@@ -140,7 +140,9 @@ def _near(descriptors: NDArray[np.float32], threshold: float) -> Iterator[NDArra
 
 
 def _share(view: View) -> NDArray[np.float32]:
-    return _shrunken(np.where(view.mask, np.uint8(255), np.uint8(0)), view.box) / 255
+    shown = np.where(view.mask, np.uint8(255), np.uint8(0))
+    share: NDArray[np.float32] = _shrunken(shown, view.box) / np.float32(255)
+    return share
 
 
 def _shrunken(plane: NDArray[np.uint8], box: Box) -> NDArray[np.float32]:

@@ -3,6 +3,7 @@
 To read another kind of thing, write a `Source` and add it to `_KINDS`.
 """
 
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -188,8 +189,9 @@ def _source(place: str) -> Source:
 def _head(place: str) -> bytes:
     # What cannot be opened is an image's file: reading it says what is wrong.
     with suppress(OSError):
+        # A pipe or a device is not opened: it may never end, or never begin.
         path = Path(place)
-        if path.is_file():
-            with path.open("rb") as file:
+        if stat.S_ISREG(path.stat().st_mode):
+            with path.open("rb", buffering=0) as file:
                 return file.read(_HEAD)
     return b""

@@ -1,7 +1,9 @@
 """Files and folders: the walk from the paths that were given, and the image file."""
 
 import hashlib
+import os
 import re
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -49,8 +51,10 @@ def find_files(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def _walk(folder: Path) -> Iterator[Path]:
+    # What is a folder the listing itself says: a million files need not be asked one by one.
     try:
-        entries = sorted(folder.iterdir(), key=lambda entry: natural_key(entry.name))
+        with os.scandir(folder) as listed:
+            entries = sorted(listed, key=lambda entry: natural_key(entry.name))
     except OSError:
         yield folder
         return
@@ -58,12 +62,12 @@ def _walk(folder: Path) -> Iterator[Path]:
         if entry.name.startswith("."):
             continue
         if not _is_folder(entry):
-            yield entry
+            yield Path(entry.path)
         elif not entry.is_symlink():
-            yield from _walk(entry)
+            yield from _walk(Path(entry.path))
 
 
-def _is_folder(path: Path) -> bool:
+def _is_folder(path: "Path | os.DirEntry[str]") -> bool:
     try:
         return path.is_dir()
     except OSError:
@@ -102,10 +106,16 @@ def read_file(path: Path, max_bytes: int) -> bytes:
     FrameTooLarge
         It has more than `max_bytes` bytes; no more than those were read.
     """
-    _check(path)
+    size = _check(path)
     try:
-        with path.open("rb") as file:
-            data = file.read(max_bytes + 1)
+        # Each call of the system's hands the interpreter to another thread: as few as there can be.
+        with path.open("rb", buffering=0) as file:
+            data = file.read(min(size, max_bytes) + 1)
+            # It may have grown since, and some file systems do not say how long a file is.
+            while len(data) != size and len(data) <= max_bytes:
+                if not (more := file.read(max_bytes + 1 - len(data))):
+                    break
+                data += more
     except OSError as error:
         raise _unreadable(error) from None
     if len(data) > max_bytes:
@@ -113,14 +123,16 @@ def read_file(path: Path, max_bytes: int) -> bytes:
     return data
 
 
-def _check(path: Path) -> None:
-    # A pipe or a device may never end, or never begin.
+def _check(path: Path) -> int:
+    """Give the length of a file, in bytes; raises as `read_file` does."""
     try:
-        odd = path.exists() and not path.is_file()
+        known = path.stat()
     except OSError as error:
         raise _unreadable(error) from None
-    if odd:
+    # A pipe or a device may never end, or never begin.
+    if not stat.S_ISREG(known.st_mode):
         raise SourceUnreadable("This is not a regular file, nor a folder that can be listed.")
+    return known.st_size
 
 
 def _unreadable(error: OSError) -> SourceMissing | SourceUnreadable:
