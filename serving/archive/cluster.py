@@ -168,7 +168,9 @@ class Worker:
             if not isinstance(item, Picture):
                 yield number, item
                 continue
-            (step,) = judge_pictures([item], self._is_known, self._classifier, self._engine.explain)
+            (step,) = judge_pictures(
+                [item], self._is_known, self._classifier, self._engine.explain, self._reading
+            )
             if isinstance(step, Judged):
                 step = replace(step, picture=replace(step.picture, load=_stays_there))
             yield number, step

@@ -89,7 +89,10 @@ def run(
 def write(job: Job, ledger: Ledger, study: str, unwritten: Unwritten) -> None:
     """Sum one study up and write it with every sink; what a sink refuses stays unwritten."""
     pseudonym = ledger.pseudonym(study)
-    result = summarise(study, pseudonym, job.classifier.identity, lambda: ledger.frames(study))
+    interval_s = job.reading.interval_s
+    result = summarise(
+        study, pseudonym, job.classifier.identity, lambda: ledger.frames(study, interval_s)
+    )
     folder = job.out / "studies" / pseudonym
     folder.mkdir(parents=True, exist_ok=True)
     for partial in folder.glob(".*.partial"):  # left by a run that was killed as it wrote

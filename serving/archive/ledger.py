@@ -44,8 +44,8 @@ _SOON_S: Final = 0.5
 
 _SCHEMA: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
--- What came of a content, a verdict or a failure, as JSON, and how the frame looks, where it may be
--- worth showing.
+-- What came of a content, a verdict or a failure, as JSON, and how the frame looks, where it lies
+-- in time or may be worth showing.
 CREATE TABLE outcomes (content TEXT PRIMARY KEY, verdict TEXT, failure TEXT, descriptor BLOB);
 CREATE TABLE studies (id INTEGER PRIMARY KEY, key BLOB UNIQUE, written TEXT, line TEXT);
 -- Paths are bytes: not every name is text. Without a member it is empty, without a number -1.
@@ -63,7 +63,7 @@ CREATE TABLE things (place BLOB PRIMARY KEY, digest TEXT, done INTEGER) WITHOUT 
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What came of a content; `descriptor` is the frame's look, where it may be worth showing."""
+    """What came of a content; `descriptor` is the frame's look, where that may be asked for."""
 
     verdict: Verdict | Failure
     descriptor: NDArray[np.float32] | None = None
@@ -262,8 +262,13 @@ class Ledger:
         digest = hmac.digest(secret, os.fsencode(study), hashlib.sha256)
         return b32encode(digest[:10]).decode().lower()
 
-    def frames(self, study: str) -> Iterator[tuple[FrameResult, NDArray[np.float32] | None]]:
-        """Give a study's frames in order, each with its descriptor where it has one."""
+    def frames(
+        self, study: str, interval_s: float | None = None
+    ) -> Iterator[tuple[FrameResult, NDArray[np.float32] | None]]:
+        """Give a study's frames in order, each with its descriptor where it has one.
+
+        With `interval_s`, files that have no times of their own were taken so many seconds apart.
+        """
         with self._lock, _translated():
             cursor = self._db.execute(
                 "SELECT place, member, number, series, time_s, frames.failure, outcomes.failure, "
@@ -285,7 +290,10 @@ class Ledger:
                     else Failure(**json.loads(unread or failed))
                 )
                 descriptor = None if look is None else np.frombuffer(look, "<f4")
-                yield FrameResult(order, found, os.fsdecode(series), time_s, outcome), descriptor
+                at_s: float | None = time_s
+                if time_s is None and not series and interval_s is not None:
+                    at_s = order * interval_s
+                yield FrameResult(order, found, os.fsdecode(series), at_s, outcome), descriptor
                 order += 1
 
     def _add_outcome(self, db: sqlite3.Connection, content: str, outcome: Outcome) -> None:

@@ -111,6 +111,10 @@ class Reading:
             if value is not None and not 0 < value < float("inf"):
                 raise ValueError(f"{name} must be above 0, not {value}")
 
+    def has_time(self, picture: Picture) -> bool:
+        """Say whether it is known when the picture was taken, within its series."""
+        return picture.time_s is not None or (self.interval_s is not None and not picture.series)
+
     def numbers(self, member: str | None = None) -> frozenset[int | None] | None:
         """Give the numbers of the pictures that are wanted of one file; None where all are."""
         if self.only is None:

@@ -137,7 +137,9 @@ class LocalEngine:
 
         def work(handful: list[Picture | Unread | Ended | Left]) -> list[Step]:
             pictures = [item for item in handful if isinstance(item, Picture)]
-            judged = iter(judge_pictures(pictures, ledger.known, self.classifier, self.explain))
+            judged = iter(
+                judge_pictures(pictures, ledger.known, self.classifier, self.explain, reading)
+            )
             return [next(judged) if isinstance(item, Picture) else item for item in handful]
 
         return by_handfuls(work, _read(ledger, things, reading), self.workers, weigh=_weigh)

@@ -90,12 +90,13 @@ def judge_pictures(
     known: Callable[[str], bool],
     classifier: Classifier,
     explain: Explain,
+    reading: Reading,
 ) -> list[Judged | Unread]:
     """Read pictures and judge each by itself, unless its content is `known`.
 
-    Those that may be worth showing are described, all at once.
+    Those that lie in time, and those that may be worth showing, are described, all at once.
     """
-    seen = [_judge_picture(picture, known, classifier, explain) for picture in pictures]
+    seen = [_judge_picture(picture, known, classifier, explain, reading) for picture in pictures]
     glances = [glance for _, glance in seen if glance is not None]
     looks = iter(classifier.describe(glances))
     return [
@@ -105,7 +106,11 @@ def judge_pictures(
 
 
 def _judge_picture(
-    picture: Picture, known: Callable[[str], bool], classifier: Classifier, explain: Explain
+    picture: Picture,
+    known: Callable[[str], bool],
+    classifier: Classifier,
+    explain: Explain,
+    reading: Reading,
 ) -> tuple[Judged | Unread, Glance | None]:
     try:
         image = picture.load()
@@ -119,7 +124,7 @@ def _judge_picture(
         prepared, verdict = judge(picture, image, classifier, explain)
     except EndoLinkError as error:
         return Judged(picture, content, Outcome(Failure(error.code, error.detail))), None
-    shown = any(worth_showing(finding) for finding in verdict.findings)
+    shown = reading.has_time(picture) or any(map(worth_showing, verdict.findings))
     glance = Glance.of_square(prepared.square, prepared.view) if shown else None
     return Judged(picture, content, Outcome(verdict)), glance
 

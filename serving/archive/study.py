@@ -15,7 +15,7 @@ _URN: Final = "urn:oid:"
 # From this evidence on (in log-odds over the threshold's) a lesion may be on the shortlist: less
 # than the operating point asks for, since a reader sees more than a network. Of the capsule
 # bundle's validation frames 98.4 % of the bleeding ones and 16 % of the others pass; 96.8 % and 5 %
-# do at the operating point. What may be shown is described, which makes its road an eighth longer.
+# do at the operating point.
 NEARLY: Final = -3.0
 # Probabilities nearer to 0 or 1 say no more than this one does; it keeps log-odds finite.
 _CERTAIN: Final = 1e-6

@@ -4,12 +4,13 @@ The frames are gone through twice, in order and one at a time, so that a study's
 and hardly any memory: what is kept of a frame is a number or two.
 """
 
+from bisect import bisect, bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heappush, heappushpop
 from math import inf
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +58,15 @@ class Scene:
     descriptor: Descriptor = field(repr=False, compare=False)
 
 
+class Sight(NamedTuple):
+    """A run of near-identical frames, whatever they show: first, last, and nearest to a lesion."""
+
+    first: int
+    last: int
+    best: int
+    evidence: float
+
+
 def summarise(key: str, pseudonym: str, model: ModelIdentity, frames: Frames) -> StudyResult:
     """Sum up the study whose frames `frames` gives, as often as it is called, in their order."""
     first = _FirstPass()
@@ -93,7 +103,9 @@ def summarise(key: str, pseudonym: str, model: ModelIdentity, frames: Frames) ->
             code: count / first.usable if first.usable else 0.0
             for code, count in first.view_quality.items()
         },
-        shortlist=choose_shortlist(first.lesions.ranked, first.scored, first.between)
+        shortlist=choose_shortlist(
+            first.lesions.ranked, first.scored, first.between, first.sights.ended
+        )
         if first.scored > SHORT
         else (),
     )
@@ -129,6 +141,7 @@ def choose_shortlist(
     scenes: list[tuple[int, float, bool]],
     frames: int,
     between: Sequence[tuple[int, float]] = (),
+    sights: Sequence[Sight] = (),
     share: float = SHORTLIST_SHARE,
 ) -> tuple[int, ...]:
     """Choose the frames that a reader of a long study would look at: their numbers, in order.
@@ -136,11 +149,19 @@ def choose_shortlist(
     `scenes` are (number of the best frame, its evidence, whether it is its burst's best), in any
     order, of a study of `frames` frames, and `between` the best frames of the stretches between
     them. The best of every burst goes first, then the other scenes by their evidence, then what
-    lies between by its own, as long as they fit into `share` of the frames.
+    lies between by its own, and then of every sight that none of these is of, as long as they fit
+    into `share` of the frames: what the model does not see at all looks like nothing around it.
     """
+    most = int(frames * share)
     ranked = [number for number, *_ in sorted(scenes, key=lambda s: (not s[2], -s[1], s[0]))]
     ranked += [number for number, _ in sorted(between, key=lambda one: (-one[1], one[0]))]
-    return tuple(sorted(ranked[: int(frames * share)]))
+    chosen = sorted(ranked[:most])
+    unseen = [
+        sight for sight in sights if bisect_left(chosen, sight.first) == bisect(chosen, sight.last)
+    ]
+    unseen.sort(key=lambda sight: (-sight.evidence, sight.best))
+    chosen += [sight.best for sight in unseen[: most - len(chosen)]]
+    return tuple(sorted(chosen))
 
 
 class Scenes:
@@ -169,6 +190,30 @@ class Scenes:
         if self._best is not None:
             self._closed(self._best)
         self._best = self._anchor = None
+
+
+class _Sights:
+    """A study's sights, as its frames go by."""
+
+    def __init__(self) -> None:
+        self.ended: list[Sight] = []
+        self._anchor: Descriptor | None = None
+        self._first = self._last = self._best = 0
+        self._evidence = -inf
+
+    def take(self, number: int, value: float, descriptor: Descriptor) -> None:
+        if self._anchor is None or distance(self._anchor, descriptor) > SAME_SCENE:
+            self.close()
+            self._anchor, self._first = descriptor, number
+            self._best, self._evidence = number, value
+        elif value > self._evidence:
+            self._best, self._evidence = number, value
+        self._last = number
+
+    def close(self) -> None:
+        if self._anchor is not None:
+            self.ended.append(Sight(self._first, self._last, self._best, self._evidence))
+        self._anchor = None
 
 
 class _Best:
@@ -245,6 +290,7 @@ class _FirstPass:
         self.durations: dict[str, float] = {}
         self.events: list[tuple[str, Event]] = []
         self.lesions = _Bursts()
+        self.sights = _Sights()
         self.clearest: tuple[float, int] | None = None
         self._stretches: dict[int, tuple[int, float]] = {}
         self._best: dict[str, _Best] = {}
@@ -271,27 +317,30 @@ class _FirstPass:
         self.reasons.update(verdict.reasons)
         for finding in verdict.findings:
             self._count(frame.number, finding, verdict.usable)
-        self._stretch(frame.number, verdict)
+        value = max(
+            (evidence(f) for f in verdict.findings if f.kind not in {"landmark", "view-quality"}),
+            default=-inf,
+        )
+        self._stretch(frame.number, value)
         if verdict.usable and (self.clearest is None or verdict.familiarity > self.clearest[0]):
             self.clearest = (verdict.familiarity, frame.number)
         if descriptor is not None:
             self._compete(frame.number, verdict, descriptor)
+            if frame.time_s is not None:
+                self.sights.take(frame.number, value, descriptor)
         if frame.time_s is not None:
             self._watch_over(frame.series, frame.time_s, verdict)
 
     def finish(self) -> None:
         self._end_series()
         self.lesions.close()
+        self.sights.close()
         for best in self._best.values():
             best.scenes.close()
 
-    def _stretch(self, number: int, verdict: Verdict) -> None:
-        best = max(
-            (evidence(f) for f in verdict.findings if f.kind not in {"landmark", "view-quality"}),
-            default=-inf,
-        )
-        if best > self._stretches.get(number // STRETCH, (0, -inf))[1]:
-            self._stretches[number // STRETCH] = (number, best)
+    def _stretch(self, number: int, value: float) -> None:
+        if value > self._stretches.get(number // STRETCH, (0, -inf))[1]:
+            self._stretches[number // STRETCH] = (number, value)
 
     def _count(self, number: int, finding: FindingVerdict, usable: bool) -> None:
         if finding.kind == "view-quality":

@@ -89,6 +89,10 @@ def test_an_archive_becomes_studies(archive: Path, models: Models, tmp_path: Pat
     for pseudonym, study in found.items():
         assert [row["frame"] for row in study] == list(range(len(study)))
         assert {row["study"] for row in study} == {pseudonym}
+        if len(study) != 25:  # the film has its own times
+            assert [row["time_s"] for row in study] == [
+                number * 0.5 for number in range(len(study))
+            ]
     with (tmp_path / "studies.csv").open(newline="") as file:
         overview = list(csv.DictReader(file))
     assert {line["study"] for line in overview} == set(found)

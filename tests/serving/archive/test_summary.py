@@ -12,6 +12,7 @@ from endolink.serving.archive.study import Failure, FrameResult, StudyResult, wo
 from endolink.serving.archive.summary import (
     KEY_FRAMES,
     Scene,
+    Sight,
     choose_key_frames,
     choose_shortlist,
     summarise,
@@ -117,14 +118,35 @@ def test_the_shortlist_takes_the_best_of_every_burst_first() -> None:
     assert choose_shortlist(scenes, 50, [(40, -4.0), (45, -3.5)]) == (0, 5, 9, 30, 45)
 
 
-def capsule(found: list[tuple[float, np.ndarray]]) -> StudyResult:
+def test_every_sight_is_on_the_shortlist_while_there_is_room() -> None:
+    scenes = [(5, 0.1, True)]
+    sights = [Sight(0, 4, 2, -5.0), Sight(5, 9, 5, 0.1), Sight(10, 12, 11, -4.0)]
+    assert choose_shortlist(scenes, 30, [], sights) == (2, 5, 11)
+    # Where there is none for all of them, the nearest to a lesion.
+    assert choose_shortlist(scenes, 20, [], sights) == (5, 11)
+    assert choose_shortlist(scenes, 30, [(1, -4.5)], sights) == (1, 5, 11)
+
+
+def test_what_the_model_does_not_see_at_all_is_met_as_a_sight_of_its_own() -> None:
+    # Further from bleeding than all that is around it, from frame 607 to 611.
+    found = [(0.01 if 607 <= n < 612 else 0.02, look(n // 40)) for n in range(1000)]
+    hidden = [(c, look(99) if c < 0.02 else seen) for c, seen in found]
+    assert not {*range(607, 612)}.intersection(capsule(found, interval_s=0.5).shortlist)
+    assert not {*range(607, 612)}.intersection(capsule(hidden).shortlist)
+    assert {*range(607, 612)}.intersection(capsule(hidden, interval_s=0.5).shortlist)
+
+
+def capsule(
+    found: list[tuple[float, np.ndarray]], *, interval_s: float | None = None
+) -> StudyResult:
     """Sum up a capsule study given as (probability of bleeding, how the frame looks)."""
 
     def frames():  # type: ignore[no-untyped-def]
         for number, (chance, seen) in enumerate(found):
             outcome = verdict({"bleeding": chance})
-            shown = worth_showing(outcome.findings[0])
-            frame = FrameResult(number, Locator(str(number)), "", None, outcome)
+            shown = worth_showing(outcome.findings[0]) or interval_s is not None
+            time_s = None if interval_s is None else number * interval_s
+            frame = FrameResult(number, Locator(str(number)), "", time_s, outcome)
             yield frame, seen if shown else None
 
     return summarise("/capsule", "pseudonym", MODEL, frames)
