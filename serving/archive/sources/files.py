@@ -11,6 +11,9 @@ from endolink.model.errors import FrameTooLarge, SourceMissing, SourceUnreadable
 from endolink.serving.archive.picture import Locator, Picture, Reading
 
 _NUMBER = re.compile("[0-9]+")
+# What a job writes beside `studies`, in which each is a folder named by its pseudonym.
+_RESULTS = frozenset({"private", "studies.csv"})
+_PSEUDONYM = re.compile("[a-z2-7]{16}")
 
 
 class ImageFile:
@@ -40,8 +43,9 @@ def find_files(paths: Iterable[Path]) -> Iterator[Path]:
     """Give every file of `paths`, folders walked to their depths in natural order.
 
     Hidden files and folders are skipped, and folders that are links are not entered, unless they
-    were named. A path where nothing is, and a folder that cannot be listed, is given as it is:
-    reading it says what is wrong.
+    were named. What `endolink.serving.archive.job` has written there is no source. A path where
+    nothing is, and a folder that cannot be listed, is given as it is: reading it says what is
+    wrong.
     """
     for path in paths:
         if _is_folder(path):
@@ -50,7 +54,9 @@ def find_files(paths: Iterable[Path]) -> Iterator[Path]:
             yield path
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def _walk(folder: Path, *, written: bool = False) -> Iterator[Path]:
+    """Walk one folder; `written` says that a job writes its studies into it."""
+    results = _holds_results(folder)
     # What is a folder the listing itself says: a million files need not be asked one by one.
     try:
         with os.scandir(folder) as listed:
@@ -59,12 +65,21 @@ def _walk(folder: Path) -> Iterator[Path]:
         yield folder
         return
     for entry in entries:
-        if entry.name.startswith("."):
+        if entry.name.startswith(".") or (results and entry.name in _RESULTS):
+            continue
+        if written and _PSEUDONYM.fullmatch(entry.name):
             continue
         if not _is_folder(entry):
             yield Path(entry.path)
         elif not entry.is_symlink():
-            yield from _walk(Path(entry.path))
+            yield from _walk(Path(entry.path), written=results and entry.name == "studies")
+
+
+def _holds_results(folder: Path) -> bool:
+    try:
+        return (folder / "private/ledger.sqlite").is_file()
+    except OSError:
+        return False
 
 
 def _is_folder(path: "Path | os.DirEntry[str]") -> bool:

@@ -107,6 +107,16 @@ def test_an_archive_becomes_studies(archive: Path, models: Models, tmp_path: Pat
         score(make_job(tmp_path, models.get(None), explain="box"), archive)
 
 
+def test_results_beside_the_pictures_are_no_pictures(models: Models, tmp_path: Path) -> None:
+    for folder in (tmp_path / "one", tmp_path / "studies"):
+        folder.mkdir()
+        (folder / "still.jpg").write_bytes(sample_data.frames()[0].read_bytes())
+    for out in (tmp_path / "results", tmp_path):
+        for _ in range(2):
+            done = score(make_job(out, models.get(None)), tmp_path)
+            assert (done.things, done.failed) == (2, 0)
+
+
 def _kill_and_resume(
     kills: int, archive: Path, models: Models, bundle: Path, tmp_path: Path
 ) -> None:
