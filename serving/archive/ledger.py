@@ -60,6 +60,19 @@ CREATE INDEX frames_of_a_study ON frames (study, sort);
 CREATE TABLE things (place BLOB PRIMARY KEY, digest TEXT, done INTEGER) WITHOUT ROWID;
 """
 
+# Each statement hands the interpreter to another thread: one does for what is new, what is as it
+# was, which it leaves alone, and what has changed.
+_PLACE: Final = """
+INSERT INTO frames VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (place, member, number) DO UPDATE SET
+    study = excluded.study, series = excluded.series, time_s = excluded.time_s,
+    sort = excluded.sort, content = excluded.content, failure = excluded.failure
+WHERE (study, series, time_s, sort, content, failure) IS NOT (
+    excluded.study, excluded.series, excluded.time_s,
+    excluded.sort, excluded.content, excluded.failure
+)
+"""
+
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
@@ -76,6 +89,7 @@ class Ledger:
         self._db = connection
         self._lock = threading.Lock()
         self._studies: dict[str, int] = {}
+        self._stale: int | None = None  # a study that is known to be unwritten as it is now
         self._open = 0  # pictures written in the transaction that is open
         self._since_s = 0.0
 
@@ -234,6 +248,7 @@ class Ledger:
     def mark_written(self, study: str, form: str, line: str) -> None:
         """Say that the study's results were written in `form`, and keep their summing-up `line`."""
         with self._transaction() as db:
+            self._stale = None
             db.execute(
                 "UPDATE studies SET written = ?, line = ? WHERE key = ?",
                 (form, line, os.fsencode(study)),
@@ -323,12 +338,9 @@ class Ledger:
         sort = f"{natural_key(item.series)}\1{item.index:020}\1{natural_key(str(where))}"
         study = self._study_id(db, item.study)
         row = (*key, study, os.fsencode(item.series), time_s, os.fsencode(sort), content, failure)
-        before = db.execute(
-            "SELECT * FROM frames WHERE place = ? AND member = ? AND number = ?", key
-        ).fetchone()
-        if before != row:
-            db.execute("REPLACE INTO frames VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        if db.execute(_PLACE, row).rowcount and self._stale != study:
             db.execute("UPDATE studies SET written = NULL WHERE id = ?", (study,))
+            self._stale = study
 
     def _study_id(self, db: sqlite3.Connection, key: str) -> int:
         if key not in self._studies:
@@ -356,6 +368,7 @@ class Ledger:
             except BaseException:
                 self._open = 0
                 self._studies = {}
+                self._stale = None
                 self._db.execute("ROLLBACK")
                 raise
             if self._open >= _TOGETHER or time.monotonic() - self._since_s > _SOON_S:

@@ -317,10 +317,8 @@ class _FirstPass:
         self.reasons.update(verdict.reasons)
         for finding in verdict.findings:
             self._count(frame.number, finding, verdict.usable)
-        value = max(
-            (evidence(f) for f in verdict.findings if f.kind not in {"landmark", "view-quality"}),
-            default=-inf,
-        )
+        lesions = [f for f in verdict.findings if f.kind not in {"landmark", "view-quality"}]
+        value = max(map(evidence, lesions), default=-inf)
         self._stretch(frame.number, value)
         if verdict.usable and (self.clearest is None or verdict.familiarity > self.clearest[0]):
             self.clearest = (verdict.familiarity, frame.number)
