@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import get_args
 
 import numpy as np
 from PIL import Image
@@ -75,7 +76,10 @@ class _Quiet:
 
 
 def held_out(data: Path, manifest: Manifest, cache: Path, part: Part = "test") -> HeldOut:
-    """Find the frames that the bundle was tested on; raises ValueError where they are not these."""
+    """Find the frames that the bundle was tested on, or another part of the split.
+
+    Raises ValueError where it was tested on others.
+    """
     rule = _RULE.match(manifest.provenance.split_rule)
     if rule is None:
         raise ValueError(f"this split cannot be made again: {manifest.provenance.split_rule}")
@@ -238,9 +242,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--bundle", type=Path, default=BUNDLE, metavar="DIR")
     parser.add_argument("--cache", type=Path, default=Path.home() / ".cache/endolink")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--part",
+        choices=get_args(Part),
+        default="test",
+        help="whose frames; rules of the shortlist are made on `validation`",
+    )
     options = parser.parse_args(arguments)
     classifier = Classifier.open(options.bundle, threads=1)
-    frames = held_out(options.data, classifier.bundle.manifest, options.cache)
+    frames = held_out(options.data, classifier.bundle.manifest, options.cache, options.part)
     rng = np.random.default_rng(options.seed)
     came = read(plan(frames, options.frames, rng), classifier, rng)
     print(
