@@ -234,9 +234,10 @@ def left_out_table(
 ) -> Table:
     held = Held.of(material.samples, split, "test", code, tested_on)
     validation = Held.of(material.samples, split, "validation", code)
+    count = min(learnt, len(split.indices("train")))
     shown = table(
         f"{code} on {len(held.samples)} held-out frames in an appearance that the network was "
-        f"trained with, and without ({recipe.epochs} epochs of at most {learnt:,} frames)",
+        f"trained with, and without ({recipe.epochs} epochs of {count:,} frames)",
         ("", "tested on", "AUROC", "sensitivity", "specificity"),
     )
     tested = [one.tested for one in LEFT_OUT.values()]
