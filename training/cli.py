@@ -166,11 +166,12 @@ def average(
         material = run.gather(data or config.data, config.recipe, cache, display, config.also)
         averaged = averaging.average(runs, material, out, display, command=command_line())
     table = Table(title="Validation loss")
-    for column in ("run", "alone", "with those kept", ""):
+    for column in ("run", "seed", "alone", "with those kept", ""):
         table.add_column(column)
     for item in averaged.ingredients:
         kept = "kept" if item.kept else "left out"
-        table.add_row(item.run, f"{item.alone:.4f}", f"{item.together:.4f}", kept)
+        alone, together = f"{item.alone:.4f}", f"{item.together:.4f}"
+        table.add_row(item.run, str(item.seed), alone, together, kept)
     CONSOLE.print(table)
     CONSOLE.print(str(averaged), highlight=False)
     show(run.read_metrics(out))
