@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -80,8 +80,11 @@ class AuditLog:
         self._store, self._key, self._clock = store, key, clock
         self._pace = pace or Pace()
         self._orders: SimpleQueue[_Order | None] = SimpleQueue()
+        checkpoints = store.checkpoints(chain)
+        # Read after them: another command may write both meanwhile, an entry always before its
+        # checkpoint, and the chain would seem to be cut off.
         self._last = store.last(chain)
-        self._check()
+        self._check(checkpoints)
         self._signed = self._last.sequence if self._last else 0
         self._unsigned_since: float | None = None
         self._written = True
@@ -215,9 +218,8 @@ class AuditLog:
                 self._orders.put(_Order(kind, body, done))
         return done
 
-    def _check(self) -> None:
+    def _check(self, checkpoints: Sequence[Checkpoint]) -> None:
         """Look at what a killed service may have left after its last checkpoint."""
-        checkpoints = self._store.checkpoints(self.chain)
         if not checkpoints:
             start, entries = GENESIS, self._store.entries(self.chain)
         else:

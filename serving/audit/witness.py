@@ -5,6 +5,7 @@ A running service notes what it is set up to send. Commands that write (`endolin
 `ENDOLINK_AUDIT_KEY` are set, in a chain beside the service's: only one process writes to a chain.
 """
 
+import random
 import time
 from typing import Final
 
@@ -17,9 +18,10 @@ from endolink.serving.audit.checkpoint import SigningKey
 from endolink.serving.audit.log import AuditLog
 from endolink.serving.audit.settings import AuditSettings
 
-# Two commands that write at the same moment: one of them opens the chain again.
-_TRIES: Final = 5
-_PAUSE_S: Final = 0.05
+# Commands that write at the same moment: all but one of them open the chain again, each after a
+# pause of its own, or they would meet again and again.
+_TRIES: Final = 40
+_PAUSE_S: Final = (0.005, 0.05)
 
 
 class CommandSettings(AuditSettings):
@@ -73,7 +75,7 @@ def note(kind: str, body: dict[str, JsonValue], settings: CommandSettings | None
         except AuditUnavailable:
             if not left:
                 raise
-            time.sleep(_PAUSE_S)
+            time.sleep(random.uniform(*_PAUSE_S))  # noqa: S311 - no secret
         else:
             break
     return True

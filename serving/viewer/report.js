@@ -154,8 +154,11 @@ function alerts({ session, stills }, language) {
 
 /** How long an alert lasted; one that is still on, at least until the newest verdict. */
 function lasted({ startS, alertS, endS }, { lastS }, /** @type {string} */ unit) {
-  if (endS !== null) return `${(endS - startS).toFixed(1)} ${unit}`;
-  return lastS < alertS ? "" : `≥ ${(lastS - startS).toFixed(1)} ${unit}`;
+  const over = endS !== null;
+  const seconds = (over ? endS : lastS) - startS;
+  // On a picture that stood still, or after going back, nothing can be said of it.
+  if (seconds < 0.05 || (!over && lastS < alertS)) return "";
+  return `${over ? "" : "≥ "}${seconds.toFixed(1)} ${unit}`;
 }
 
 /** The report as one file, with its style. @param {HTMLElement} page @param {string} style @param {string} title */

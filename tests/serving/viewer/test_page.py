@@ -276,10 +276,9 @@ def test_the_report_alone_is_printed(viewer: Viewer) -> None:
         page.keyboard.press("s")
         expect(page.locator("#list-snapshots .card")).to_have_count(number)
     page.keyboard.press("r")
-    # An alert that is not over has lasted, too.
+    # An alert that is not over has lasted, too; on a busy machine too few frames may tell how long.
     lasted = page.locator(".endolink-report td:nth-child(3)").first
-    expect(lasted).to_have_text(re.compile(r"^(≥ )?\d+\.\d s$"))
-    assert "0.0" not in lasted.inner_text()
+    expect(lasted).to_have_text(re.compile(r"^(–|(≥ )?(?!0\.0 )\d+\.\d s)$"))
     page.evaluate("globalThis.print = () => { globalThis.printed = true; }")
     page.get_by_role("button", name="Print or PDF").click()
     page.wait_for_function("globalThis.printed")
