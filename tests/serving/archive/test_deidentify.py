@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 from pydicom import Dataset, uid
@@ -17,7 +19,8 @@ def test_nothing_that_names_somebody_is_left() -> None:
     block = header.private_block(0x0011, "MAKER", create=True)
     block.add_new(1, "LO", "Paula")
     clean = clean_header(header, Pseudonyms(KEY))
-    text = str(clean.header)
+    # New UIDs are random digits, in which any short number may turn up.
+    text = re.sub(r"\b2\.25\.\d+", "UID", str(clean.header))
     for value in ("Paula", "Phantom", "PH-0042", "1961", "20240301", "Rita", "ACC-1", "4711"):
         assert value not in text
     assert str(header.StudyInstanceUID) not in text

@@ -283,8 +283,8 @@ def test_the_report_alone_is_printed(viewer: Viewer) -> None:
     page.get_by_role("button", name="Print or PDF").click()
     page.wait_for_function("globalThis.printed")
     page.emulate_media(media="print")
-    assert page.locator(".endolink-print").is_visible()
-    assert not page.locator("endolink-viewer").is_visible()
+    expect(page.locator(".endolink-print")).to_be_visible()
+    expect(page.locator("endolink-viewer")).not_to_be_visible()
     pdf = page.pdf(prefer_css_page_size=True)
     assert pdf.startswith(b"%PDF")
     # A course, a summary and three snapshots are two pages, none of them half empty.
