@@ -14,6 +14,7 @@ from endolink.serving.audit.checkpoint import Checkpoint, SigningKey
 from endolink.serving.audit.entry import GENESIS, follows
 from endolink.serving.audit.export import Exported, write_lines
 from endolink.serving.audit.store import Store
+from endolink.serving.disk import sync_folder
 
 KINDS: Final[frozenset[DataKind]] = frozenset({"verdicts"})
 """What an audit log holds: digests and what was present; who asked, and no patient."""
@@ -62,7 +63,7 @@ class Archive:
                 _write(unfinished, lambda out: write_lines(store, chain, out, span))
                 archived = _verified(unfinished, through)
                 unfinished.replace(self._folder / name)
-                _to_disk(self._folder)
+                sync_folder(self._folder)
             finally:
                 with suppress(FileNotFoundError):
                     unfinished.unlink()
@@ -103,14 +104,6 @@ def _verified(path: Path, through: Checkpoint) -> Archived:
         )
     with path.open("rb") as written:
         return Archived(expected - begin, hashlib.file_digest(written, "sha256").hexdigest())
-
-
-def _to_disk(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _plain(chain: str) -> str:

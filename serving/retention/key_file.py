@@ -13,6 +13,7 @@ from typing import Final, Self
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 
 from endolink.model.errors import RetentionKeyUnusable
+from endolink.serving.disk import sync_folder
 
 _KEY_BYTES: Final = 32
 _FORMAT: Final = "endolink-retention-1"
@@ -110,7 +111,7 @@ class KeyFile:
             raise RetentionKeyUnusable(
                 f"{self.path}: neither it nor the next is the key that holds"
             )
-        _sync_folder(self.path.parent)
+        sync_folder(self.path.parent)
 
 
 def _given(path: Path) -> Iterator[WrappingKey]:
@@ -140,7 +141,7 @@ def _write(path: Path, key: WrappingKey) -> None:
         out.write(json.dumps(stored).encode() + b"\n")
         out.flush()
         os.fsync(out.fileno())
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def _overwrite(path: Path) -> None:
@@ -149,11 +150,3 @@ def _overwrite(path: Path) -> None:
         file.write(secrets.token_bytes(path.stat().st_size))
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
