@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from endolink.model.errors import LedgerBusy, LedgerMismatch, LedgerUnreadable
 from endolink.model.verdict import VERDICT_JSON, ModelIdentity, Verdict
-from endolink.serving.archive.picture import Locator, Picture, Unread
+from endolink.serving.archive.picture import Locator, Picture, Unread, taken_at
 from endolink.serving.archive.sources.files import natural_key
 from endolink.serving.archive.study import Failure, FrameResult
 
@@ -305,10 +305,9 @@ class Ledger:
                     else Failure(**json.loads(unread or failed))
                 )
                 descriptor = None if look is None else np.frombuffer(look, "<f4")
-                at_s: float | None = time_s
-                if time_s is None and not series and interval_s is not None:
-                    at_s = order * interval_s
-                yield FrameResult(order, found, os.fsdecode(series), at_s, outcome), descriptor
+                within = os.fsdecode(series)
+                at_s = taken_at(time_s, within, order, interval_s)
+                yield FrameResult(order, found, within, at_s, outcome), descriptor
                 order += 1
 
     def _add_outcome(self, db: sqlite3.Connection, content: str, outcome: Outcome) -> None:

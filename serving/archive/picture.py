@@ -113,10 +113,23 @@ class Reading:
 
     def has_time(self, picture: Picture) -> bool:
         """Say whether it is known when the picture was taken, within its series."""
-        return picture.time_s is not None or (self.interval_s is not None and not picture.series)
+        return taken_at(picture.time_s, picture.series, 0, self.interval_s) is not None
 
     def numbers(self, member: str | None = None) -> frozenset[int | None] | None:
         """Give the numbers of the pictures that are wanted of one file; None where all are."""
         if self.only is None:
             return None
         return frozenset(at.number for at in self.only if at.member == member)
+
+
+def taken_at(
+    time_s: float | None, series: str, order: int, interval_s: float | None
+) -> float | None:
+    """Say when a picture was taken, in seconds within its series; None where nobody knows.
+
+    Its own `time_s` counts. With `interval_s`, files that have none and are of no series, the
+    first of them at `order` 0, were taken so many seconds apart.
+    """
+    if time_s is not None or series or interval_s is None:
+        return time_s
+    return order * interval_s

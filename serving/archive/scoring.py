@@ -29,8 +29,7 @@ R = TypeVar("R")
 # Handfuls for each thread: one at work, and enough more that a slow one holds nobody up.
 _IN_HAND: Final = 4
 # A handful is one picture; or as many as this, where they are still on the disk or hold no more
-# than so many bytes: whenever a thread is told of something the others stand still for a moment,
-# and one at a time that took a twentieth of the time.
+# than so many bytes: whenever a thread is told of something the others stand still for a moment.
 _TOGETHER: Final = 8
 _HELD_TOGETHER: Final = 2**20
 _TOLD_TOGETHER: Final = 100  # ends, folders left, and what cannot be read

@@ -1,7 +1,7 @@
 """A reader's view of a study: its events, and which of its frames are worth looking at.
 
 The frames are gone through twice, in order and one at a time, so that a study's length costs time
-and hardly any memory: what is kept of a frame is a number or two.
+and hardly any memory: what is kept of a frame is a few numbers.
 """
 
 from bisect import bisect, bisect_left
@@ -10,14 +10,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heappush, heappushpop
 from math import inf
-from typing import Final, NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Final
 
 from endolink.model.similarity import SAME_SCENE, distance
 from endolink.model.temporal import Event, Watch
 from endolink.model.verdict import FindingVerdict, ModelIdentity, Verdict
+from endolink.serving.archive.sights import Descriptor, Sight, Sights
 from endolink.serving.archive.study import (
     Failure,
     FrameResult,
@@ -29,7 +27,6 @@ from endolink.serving.archive.study import (
     worth_showing,
 )
 
-Descriptor = NDArray[np.float32]
 Frames = Callable[[], Iterator[tuple[FrameResult, Descriptor | None]]]
 
 # A page of a report; a reader who wants more has the shortlist.
@@ -56,15 +53,6 @@ class Scene:
     number: int
     evidence: float
     descriptor: Descriptor = field(repr=False, compare=False)
-
-
-class Sight(NamedTuple):
-    """A run of near-identical frames, whatever they show: first, last, and nearest to a lesion."""
-
-    first: int
-    last: int
-    best: int
-    evidence: float
 
 
 def summarise(key: str, pseudonym: str, model: ModelIdentity, frames: Frames) -> StudyResult:
@@ -192,30 +180,6 @@ class Scenes:
         self._best = self._anchor = None
 
 
-class _Sights:
-    """A study's sights, as its frames go by."""
-
-    def __init__(self) -> None:
-        self.ended: list[Sight] = []
-        self._anchor: Descriptor | None = None
-        self._first = self._last = self._best = 0
-        self._evidence = -inf
-
-    def take(self, number: int, value: float, descriptor: Descriptor) -> None:
-        if self._anchor is None or distance(self._anchor, descriptor) > SAME_SCENE:
-            self.close()
-            self._anchor, self._first = descriptor, number
-            self._best, self._evidence = number, value
-        elif value > self._evidence:
-            self._best, self._evidence = number, value
-        self._last = number
-
-    def close(self) -> None:
-        if self._anchor is not None:
-            self.ended.append(Sight(self._first, self._last, self._best, self._evidence))
-        self._anchor = None
-
-
 class _Best:
     """A finding's strongest scenes, no more than compete."""
 
@@ -290,7 +254,7 @@ class _FirstPass:
         self.durations: dict[str, float] = {}
         self.events: list[tuple[str, Event]] = []
         self.lesions = _Bursts()
-        self.sights = _Sights()
+        self.sights = Sights()
         self.clearest: tuple[float, int] | None = None
         self._stretches: dict[int, tuple[int, float]] = {}
         self._best: dict[str, _Best] = {}

@@ -8,11 +8,11 @@ from endolink.model.similarity import describe
 from endolink.model.verdict import Verdict
 from endolink.model.view import find_view
 from endolink.serving.archive.picture import Locator
+from endolink.serving.archive.sights import Sight
 from endolink.serving.archive.study import Failure, FrameResult, StudyResult, worth_showing
 from endolink.serving.archive.summary import (
     KEY_FRAMES,
     Scene,
-    Sight,
     choose_key_frames,
     choose_shortlist,
     summarise,

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from endolink.model.findings import finding
 from endolink.model.verdict import FindingVerdict, FrameIdentity, ModelIdentity, Timing, Verdict
 from endolink.serving.archive.picture import Locator
+from endolink.serving.archive.sights import Descriptor
 from endolink.serving.archive.study import Failure, FrameResult, StudyResult, worth_showing
-from endolink.serving.archive.summary import Descriptor, summarise
+from endolink.serving.archive.summary import summarise
 
 MODEL = ModelIdentity("given", "1.0.0", "sha256:" + "0" * 64, "fp32", "cpu")
 THRESHOLD = 0.5
