@@ -30,7 +30,6 @@ from endolink.model.runtime import Provider, Session
 from endolink.training.calibrate import operating_points, temperature
 from endolink.training.frames import Frames
 from endolink.training.inference import infer
-from endolink.training.inference import normalise as normalised
 from endolink.training.model_card import model_card
 from endolink.training.network import Network
 from endolink.training.recipe import Recipe
@@ -168,13 +167,12 @@ def export(
         measured_on=papers.measured_on,
     )
 
-    def infer_pixels(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def run(images: NDArray[np.float32]) -> NDArray[np.float32]:
         with torch.inference_mode():
-            found = network(normalised(torch.from_numpy(pixels), recipe)).logits
-        return np.asarray(found.numpy())
+            return np.asarray(network(torch.from_numpy(images)).logits)
 
     points = with_lesion(
-        points, infer_pixels, validation, recipe, warmth=warmth, measured_on=papers.measured_on
+        points, run, validation, recipe, warmth=warmth, measured_on=papers.measured_on
     )
     with torch.inference_mode():
         seeded = torch.from_numpy(self_test_input(SELF_TEST_SEED, preprocess.size))

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from endolink.model.calibration import probabilities
 from endolink.model.manifest import OperatingPoint
+from endolink.model.preprocess import normalise
 from endolink.training.calibrate import balanced_point
 from endolink.training.drawing import Chances, drawer_of
 from endolink.training.frames import Bools, Frames
@@ -15,8 +16,8 @@ from endolink.training.recipe import Recipe
 
 AS_DRAWN = ", drawn as other scopes might show them"
 
-# Pixels, uint8 [N, S, S, 3], to logits, float32 [N, findings].
-Infer = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+Infer = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+"""A network: what it reads, [N, 3, S, S], to logits, [N, findings]."""
 
 # No epoch of training has this number.
 _EPOCH = 1_000_003
@@ -42,7 +43,8 @@ def infer_shifted(
                 drawer(row, np.random.default_rng((recipe.seed, _EPOCH + time, row)))
                 for row in range(start, min(start + _BATCH, len(frames)))
             ]
-            logits.append(infer(np.stack([example.pixels for example in drawn])))
+            read = [normalise(example.pixels, recipe.preprocess) for example in drawn]
+            logits.append(infer(np.stack(read)))
             present += [example.present for example in drawn]
             known += [example.known for example in drawn]
     return np.concatenate(logits), np.stack(present), np.stack(known)

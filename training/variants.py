@@ -20,7 +20,6 @@ from endolink.model.manifest import (
     SelfTest,
     Variant,
 )
-from endolink.model.preprocess import normalise
 from endolink.model.runtime import Provider, Session
 from endolink.training.calibrate import operating_points, temperature
 from endolink.training.frames import Frames
@@ -154,9 +153,7 @@ def _variant(
     )
     points = with_lesion(
         points,
-        lambda pixels: sessions[0].run(np.stack([normalise(each, preprocess) for each in pixels]))[
-            "logits"
-        ],
+        lambda images: sessions[0].run(images)["logits"],
         validation,
         Recipe(size=preprocess.size),
         warmth=warmth,

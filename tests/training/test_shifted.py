@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from endolink.model.manifest import OperatingPoint
 from endolink.training.frames import Drawings, Frames
-from endolink.training.inference import make, normalise
+from endolink.training.inference import make
 from endolink.training.run import Material
 from endolink.training.shifted import AS_DRAWN, infer_shifted, with_lesion
 from tests.training.conftest import TINY
@@ -18,9 +18,9 @@ def test_every_frame_is_judged_as_often_as_asked_and_each_time_otherwise(
     frames = material.frames(range(6))
     network = make(TINY, 3).eval()
 
-    def infer(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def infer(images: NDArray[np.float32]) -> NDArray[np.float32]:
         with torch.inference_mode():
-            return np.asarray(network(normalise(torch.from_numpy(pixels), TINY)).logits)
+            return np.asarray(network(torch.from_numpy(images)).logits)
 
     logits, present, known = infer_shifted(infer, frames, TINY, times=2)
     again, _, _ = infer_shifted(infer, frames, TINY, times=2)
@@ -41,8 +41,8 @@ def test_the_threshold_of_what_was_outlined_is_chosen_on_frames_drawn_otherwise(
     traced = np.ones(len(squares), bool)
     drawn = dataclasses.replace(frames, drawings=Drawings(squares, outlines, traced, 1))
 
-    def infer(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        logits = pixels.mean((1, 2, 3)) / 32 - 4
+    def infer(images: NDArray[np.float32]) -> NDArray[np.float32]:
+        logits = 4 * images.mean((1, 2, 3))
         return np.repeat(logits[:, None], 3, 1).astype(np.float32)
 
     def chosen(frames: Frames) -> tuple[OperatingPoint, ...]:
