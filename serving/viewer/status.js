@@ -17,7 +17,7 @@ export class Status {
   }
 
   /** Whether a moving picture goes on without anything being said of it. */
-  get #isBehind() {
+  get isBehind() {
     const { examination, stage } = this.viewer;
     return !stage.isHeld && (examination?.ageMs ?? 0) > STALE_MS;
   }
@@ -42,7 +42,7 @@ export class Status {
     const { language, stage, shownVerdict } = this.viewer;
     if (!stage.source) return language.say("panel.idle");
     const verdict = shownVerdict;
-    if (!verdict) return this.#isBehind ? language.say("panel.none-now") : "";
+    if (!verdict) return this.isBehind ? language.say("panel.none-now") : "";
     if (!verdict.familiar) return language.say("panel.unfamiliar");
     if (verdict.reasons.includes("over-exposed")) return language.say("panel.over-exposed");
     return language.say("panel.nothing");

@@ -313,10 +313,9 @@ export class Viewer {
     this.find(".now").textContent = stills ? `${this.timeS + 1}` : clockTime(this.timeS);
     const ofTotal = total === null ? "" : ` / ${stills ? total : clockTime(total)}`;
     this.find(".total").textContent = ofTotal;
-    const isOld = !stage.isHeld && (examination.ageMs ?? 0) > STALE_MS;
     // What is old is not live; how old stands below the picture.
     this.find(".findings-of").textContent =
-      !stage.source || isOld ? "" : language.say(stage.isHeld ? "panel.this-frame" : "panel.live");
+      !stage.source || this.status.isBehind ? "" : language.say(stage.isHeld ? "panel.this-frame" : "panel.live");
   }
 
   #listen() {
