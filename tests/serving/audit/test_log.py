@@ -7,6 +7,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -43,6 +44,34 @@ def test_entries_of_many_threads_are_one_sound_chain(
     report = check(where, chain, key)
     assert report.ok
     assert report.protected == 400
+
+
+def test_a_chain_that_another_writes_to_meanwhile_is_not_cut_off(
+    where: str, chain: str, key: SigningKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = {name: getattr(Store, name) for name in ("last", "checkpoints")}
+    AuditLog.open(where, chain, key).close()
+
+    def interrupted(name: str) -> Any:
+        def read(store: Store, chain: str) -> Any:
+            found = reads[name](store, chain)
+            if reads.items() != {(each, getattr(Store, each)) for each in reads}:
+                for each, whole in reads.items():
+                    monkeypatch.setattr(Store, each, whole)
+                other = AuditLog.open(where, chain, key)
+                other.append("frame", {}).result()
+                other.close()
+            return found
+
+        return read
+
+    # Between what is read first and what is read next, whichever that is, another command writes.
+    for name in reads:
+        monkeypatch.setattr(Store, name, interrupted(name))
+    log = AuditLog.open(where, chain, key)
+    assert log.append("frame", {}).result() == 2
+    log.close()
+    assert check(where, chain, key).ok
 
 
 def test_entries_written_on_the_spot_and_by_the_thread_are_one_sound_chain(

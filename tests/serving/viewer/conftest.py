@@ -65,9 +65,10 @@ class Viewer:
             self.page.add_init_script("localStorage.setItem('endolink.used', '1')")
         self.page.goto(self.url)
 
-    def polyp(self) -> None:
+    def polyp(self, lasting_s: float = 0.0) -> None:
         """Go to where the sample shows its polyp, slowly, and wait until it is pointed at.
 
+        The alert then has lasted for `lasting_s` of the film, if that is asked for.
         A busy machine judges a few frames a second, or none for a while: the polyp stays in view
         for as long as it takes.
         """
@@ -81,6 +82,13 @@ class Viewer:
             }, 200);"""
         )
         self.state("alert")
+        if lasting_s:
+            newest = "viewer.examination.session.alerts.at(-1)"
+            now = "viewer.examination.session.lastS"
+            self.wait(
+                f"{newest}?.endS === null && {now} >= {newest}.alertS"
+                f" && {now} - {newest}.startS > {lasting_s}"
+            )
         # Here, for whoever goes elsewhere next would be brought back.
         self.call("clearInterval(globalThis.staying);")
 
