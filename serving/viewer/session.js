@@ -9,6 +9,8 @@ const MOST_BETWEEN_S = 0.5;
 const BACK_S = 0.3;
 /** So many alerts are kept; each has its picture. */
 const MOST_EVENTS = 200;
+/** Grades of one scale, each with a threshold of its own: a frame may pass two, a bowel has one. */
+const PREPARATION = new Set(["bbps-2-3", "bbps-0-1", "impacted-stool"]);
 
 /**
  * @typedef {object} Event
@@ -50,11 +52,19 @@ export class Bucket {
   count(verdict, seconds) {
     this.seenS += seconds;
     if (verdict.usable) this.usableS += seconds;
+    const grade = likeliestGrade(verdict);
     verdict.findings.forEach((finding, number) => {
       this.peak[number] = Math.max(this.peak[number], finding.probability);
-      if (finding.present && verdict.usable) this.presentS[number] += seconds;
+      if (!finding.present || !verdict.usable) return;
+      if (!PREPARATION.has(finding.code) || finding === grade) this.presentS[number] += seconds;
     });
   }
+}
+
+/** @param {any} verdict */
+function likeliestGrade(verdict) {
+  const grades = verdict.findings.filter((f) => f.present && PREPARATION.has(f.code));
+  return grades.reduce((best, f) => (best && best.probability >= f.probability ? best : f), null);
 }
 
 export class Session {

@@ -37,6 +37,20 @@ test("time is counted once, as clear view and by preparation", () => {
   assert.ok(again.preparation[0].share < 0.02);
 });
 
+test("a frame that passes two grades of preparation counts for the likelier one", () => {
+  const session = new Session(10);
+  const grades = [
+    { code: "bbps-2-3", kind: "view-quality", threshold: 0.44, probability: 0.9, present: true },
+    { code: "impacted-stool", kind: "view-quality", threshold: 0.16, probability: 0.4, present: true },
+    { code: "reduced-mucosal-view", kind: "view-quality", threshold: 0.5, probability: 0.6, present: true },
+  ];
+  for (let at = 0; at < 4; at += 0.04) session.judged(at, { usable: true, findings: grades });
+  const shares = session.summary().preparation.map(({ share }) => share);
+  assert.ok(shares[0] > 0.99, `${shares}`);
+  assert.equal(shares[1], 0);
+  assert.ok(shares[2] > 0.99, `${shares}`);
+});
+
 test("a stretch that was not looked at is not counted", () => {
   const session = new Session(100);
   watched(session, 0, 2, [0, 0, 0]);
