@@ -17,6 +17,7 @@ from endolink.training.outside import Flagged, flag, open_outside
 from endolink.training.report import Acceptance, Report, Shown
 from endolink.training.run import measure
 from endolink.training.stress import Stressed, choose, draw, stress
+from endolink.training.support import thin
 
 
 class Display(Protocol):
@@ -127,6 +128,7 @@ def assess(
         if watched
         else (),
         mistakes=wrong,
+        thin=thin(judged),
     )
     return report, scored
 

@@ -146,6 +146,8 @@ def evaluate(
 def _tell(report: Any) -> None:
     """Print the figures, and what else was measured."""
     show(report.evaluation)
+    for line in report.thin:
+        CONSOLE.print(f"note: {line}", highlight=False)
     for figure in report.localisation:
         CONSOLE.print(f"{figure.finding} {figure.name}: {interval(figure)}", highlight=False)
     if report.stress:

@@ -90,11 +90,14 @@ class Bootstrap:
 
         Where all or none are set, resamples cannot differ, and an interval without width would
         claim what a few frames cannot show: it is Clopper & Pearson's, as of one frame a group.
+        Nor can they where all the frames are of one group: the share has no interval then.
         """
         made = self.figure(name, mean_where(flags.astype(float), where), finding)
-        if made is None or 0 < made.value < 1:
-            return made
+        if made is None:
+            return None
         count = len(np.unique(self._member[where]))
+        if 0 < made.value < 1:
+            return made if count > 1 else Figure(name, made.value, finding=finding)
         near = float(0.025 ** (1 / count))
         low, high = (0.0, 1 - near) if made.value == 0 else (near, 1.0)
         return Figure(name, made.value, low, high, finding)

@@ -72,9 +72,12 @@ def figures(judged: Judged, *, seed: int = 0, resamples: int = RESAMPLES) -> tup
 
 
 def top_scores(judged: Judged) -> tuple[float, float]:
-    """Give macro-F1 and MCC of the top finding, over the frames that show exactly one."""
+    """Give macro-F1 and MCC of the top finding, over the frames that show exactly one.
+
+    They are 0 where the frames do not determine them.
+    """
     confusion = Confusion(judged)(np.ones(len(judged)))
-    return float(macro_f1(confusion)), float(matthews(confusion))
+    return float(macro_f1(confusion)), float(np.nan_to_num(matthews(confusion)))
 
 
 def macro_f1(confusion: Reals) -> Reals:
@@ -89,7 +92,9 @@ def macro_f1(confusion: Reals) -> Reals:
 def matthews(confusion: Reals) -> Reals:
     """Give Matthews' correlation for several classes (Gorodkin, Comput. Biol. Chem. 2004).
 
-    It is 0 where all is called the same, or is the same, as scikit-learn has it.
+    It is 0 where all is called the same, as scikit-learn has it. Where all is the same, nothing can
+    correlate with it, and it is NaN: a resample without the one scene that shows a finding would
+    otherwise drag the interval down to 0.
     """
     hits = np.trace(confusion, axis1=-2, axis2=-1)
     true, called = confusion.sum(-1), confusion.sum(-2)
@@ -97,7 +102,7 @@ def matthews(confusion: Reals) -> Reals:
     spread = (total**2 - (called**2).sum(-1)) * (total**2 - (true**2).sum(-1))
     top = hits * total - (true * called).sum(-1)
     value = np.where(spread > 0, top / np.sqrt(np.where(spread > 0, spread, 1.0)), 0.0)
-    return np.where(total > 0, value, np.nan)
+    return np.where((true > 0).sum(-1) > 1, value, np.nan)
 
 
 def balanced_accuracy(confusion: Reals) -> Reals:

@@ -45,7 +45,10 @@ class Acceptance:
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Report:
-    """What was measured of `model`; a part that was not asked for is empty."""
+    """What was measured of `model`; a part that was not asked for is empty.
+
+    `thin` says in words which figures rest on few groups.
+    """
 
     model: ModelIdentity
     evaluation: Evaluation
@@ -58,6 +61,7 @@ class Report:
     decode: Agreement | None = None
     videos: tuple[VideoFigures, ...] = ()
     mistakes: tuple[Mistake, ...] = ()
+    thin: tuple[str, ...] = ()
     endolink: str = __version__
     schema_version: int = 1
 

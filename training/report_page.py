@@ -170,7 +170,8 @@ def _findings(report: Report) -> str:
     columns = ("Finding", "Frames", "Threshold", *(_TITLES[name] for name in _PER_FINDING))
     drawn = plots.forest(report.evaluation.figures, codes, ("sensitivity", "specificity", "auroc"))
     return (
-        _figure(drawn, "Points are the figures, lines their 95 % intervals.")
+        "".join(f'<p class="notice">{escape(line)}.</p>' for line in report.thin)
+        + _figure(drawn, "Points are the figures, lines their 95 % intervals.")
         + _table("At the shipped operating points, with 95 % intervals.", columns, rows)
         + _fixed(report)
     )

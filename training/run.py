@@ -37,6 +37,7 @@ from endolink.training.metrics import Judged, figures
 from endolink.training.official import split_official
 from endolink.training.recipe import Recipe
 from endolink.training.splits import Row, Split, read_split, split_fold
+from endolink.training.support import thin
 
 SPLIT, HISTORY = "split.csv", "history.json"
 HELD_OUT, METRICS, BUNDLE = "held_out.csv", "metrics.json", "bundle"
@@ -191,7 +192,10 @@ def conclude(folder: Path, material: Material, split: Split, display: Display) -
     bundle = make_bundle(folder, material, folder / BUNDLE, name="working", version=_WORKING)
     scored = score_part(bundle, material, split, "test", display)
     write_table(scored, folder / HELD_OUT)
-    evaluation = measure(scored.judged(), f"test part of {_rule(read_config(folder))}")
+    judged = scored.judged()
+    for line in thin(judged):
+        display.say(f"note: {line}")
+    evaluation = measure(judged, f"test part of {_rule(read_config(folder))}")
     (folder / METRICS).write_bytes(_EVALUATION.dump_json(evaluation, indent=2) + b"\n")
 
 

@@ -116,3 +116,21 @@ def test_an_empty_confusion_has_no_scores_and_a_constant_one_no_correlation() ->
     assert np.isnan(matthews(np.zeros((3, 3))))
     constant = np.array([[5.0, 0.0], [3.0, 0.0]])
     assert matthews(constant) == sk.matthews_corrcoef([0] * 5 + [1] * 3, [0] * 8) == 0.0
+
+
+def test_a_resample_without_the_one_scene_of_a_finding_says_nothing_of_correlation() -> None:
+    assert np.isnan(matthews(np.array([[5.0, 3.0], [0.0, 0.0]])))
+    # Ten scenes show it; one, of ninety frames, does not, and is in five of eight resamples.
+    present = np.array([True] * 10 + [False] * 90)[:, None]
+    called = present.copy()
+    called[[0, 50]] ^= True
+    groups = tuple(str(number) if number < 10 else "burst" for number in range(100))
+    chances = np.where(called, 0.9, 0.1)
+    judged = Judged(("bleeding",), present, np.ones_like(present), chances, called, groups)
+    found = {(f.name, f.finding): f for f in figures(judged)}
+    low = found["mcc", None].low
+    assert low is not None
+    assert low > 0.5
+    specificity = found["specificity", "bleeding"]
+    assert specificity.value == pytest.approx(89 / 90)
+    assert specificity.low is None
