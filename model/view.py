@@ -29,6 +29,16 @@ LIT_ABOVE_BLACK = 4.5
 BLACK_AT_MOST = 12
 # A lit area smaller than this share of the frame is not a view.
 SMALLEST_VIEW = 0.03
+# A ground that software drew is of one colour, within so many levels, along so much of the frame's
+# border; no more than 28 % is alike where tissue reaches it. Where there is such a ground, others of
+# a smaller share (title bars, lists) are told by the same, so many in all.
+GROUND_WITHIN = 3
+GROUND_SHOWN, MORE_SHOWN = 0.3, 0.05
+MOST_GROUNDS = 6
+# Where another lit part is at least this share of the largest, the one with the most relief is the
+# view: what software drew is flat.
+RIVAL = 0.15
+RELIEF = 2
 # Where the view is narrower than this share of the frame (a scope's picture on a larger screen),
 # it is looked at again, alone.
 SMALL_ON_SCREEN = 0.6
@@ -127,6 +137,10 @@ def _look(
     sample = dim[::3, ::3].ravel()
     black = int(np.partition(sample, len(sample) // 50)[len(sample) // 50])
     lit = dim >= min(black, BLACK_AT_MOST) + LIT_ABOVE_BLACK
+    ground = _drawn_ground(colours, lit)
+    if ground is not None:
+        lit &= ~ground
+        colours = np.where(ground[..., None], np.uint8(0), colours)
 
     written = np.zeros(lit.shape, bool)
     for x0, y0, x1, y1 in texts:
@@ -137,13 +151,41 @@ def _look(
         # The rim of a black one is the view's own edge.
         if lit[y0:y1, x0:x1].mean() > 0.1:
             lit[max(0, y0 - 1) : y1 + 1, max(0, x0 - 1) : x1 + 1] = False
-    component = _largest(lit)
+    component = _largest(lit, dim)
     origin = np.array([left, top])
     found = [
         (x0 * reduction + left, y0 * reduction + top, x1 * reduction + left, y1 * reduction + top)
         for x0, y0, x1, y1 in insets
     ]
     return None if component is None else _outline(component) * reduction + origin, found
+
+
+def _drawn_ground(colours: NDArray[np.uint8], lit: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
+    """Mark what has the colours, other than black, that software drew around the view: bool H×W.
+
+    Gives nothing where the frame's border is not of one colour.
+    """
+    rim = np.concatenate([lit[1], lit[-2], lit[:, 1], lit[:, -2]])
+    lit_rim = np.concatenate([colours[1], colours[-2], colours[:, 1], colours[:, -2]])[rim]
+    ground, asked = None, GROUND_SHOWN
+    for _ in range(MOST_GROUNDS):
+        if len(lit_rim) < asked * len(rim):
+            break
+        # The most frequent level of green, and what else the pixels of that level have.
+        levels = np.bincount(lit_rim[:, 1], minlength=256)
+        level = int((levels[:-2] + levels[1:-1] + levels[2:]).argmax()) + 1
+        alike = lit_rim[np.abs(lit_rim[:, 1].astype(np.int16) - level) <= 1]
+        if len(alike) < asked * len(rim):
+            break
+        colour = np.sort(alike, axis=0)[len(alike) // 2].astype(np.int16)
+        near = (np.abs(lit_rim - colour) <= GROUND_WITHIN).all(axis=1)
+        if np.count_nonzero(near) < asked * len(rim):
+            break
+        lit_rim = lit_rim[~near]
+        found = (np.abs(colours - colour) <= GROUND_WITHIN).all(axis=2)
+        ground = found if ground is None else ground | found
+        asked = MORE_SHOWN
+    return ground
 
 
 def _open(plane: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
@@ -165,10 +207,11 @@ def _slide(extreme: np.ufunc, plane: NDArray[np.uint8], side: int, axis: int) ->
     return run.swapaxes(0, axis)
 
 
-def _largest(lit: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
+def _largest(lit: NDArray[np.bool_], dim: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
     """Give the largest connected part of `lit`, bool H×W, or nothing where none is large enough.
 
-    Parts that only touch, as a second picture beside the view may, count as two.
+    Parts that only touch, as a second picture beside the view may, count as two. Of several large
+    ones the one with the most relief in `dim`, uint8 H×W, is given.
     """
     plane = lit.view(np.uint8)
     core = _slide(np.minimum, _slide(np.minimum, plane, 5, 0), 5, 1)
@@ -178,11 +221,23 @@ def _largest(lit: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
     sizes[0] = 0
     if not count:
         return None
+    if count > 1 and np.partition(sizes, -2)[-2] > RIVAL * sizes.max():
+        sizes = np.bincount(labels[_relief(dim)[::2, ::2]], minlength=count + 1)
+        sizes[0] = 0
     part = (labels == sizes.argmax()).view(np.uint8).repeat(2, axis=0).repeat(2, axis=1)
     part = part[: lit.shape[0], : lit.shape[1]]
     grown = _slide(np.maximum, _slide(np.maximum, part, 7, 0), 7, 1)
     component = (grown & _open(plane, 3)).astype(bool)
     return component if np.count_nonzero(component) >= SMALLEST_VIEW * lit.size else None
+
+
+def _relief(dim: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Mark where uint8 H×W changes, across or down, as what a scope sees does: bool H×W."""
+    levels = dim.astype(np.int16)
+    relief = np.zeros(dim.shape, bool)
+    relief[:, 1:-1] = np.abs(levels[:, 2:] - levels[:, :-2]) >= RELIEF
+    relief[1:-1] |= np.abs(levels[2:] - levels[:-2]) >= RELIEF
+    return relief
 
 
 def _outline(component: NDArray[np.bool_]) -> NDArray[np.float64]:
