@@ -24,8 +24,9 @@ CURVE = np.round(255 * np.log1p(np.arange(256) / 20) / np.log1p(255 / 20)).astyp
 SIDE_SHOWN = 0.6
 OUTLINE_SHOWN = 0.84
 # An inset is black; or it is drawn by steps and of one colour (within so many levels) in so many of
-# its pixels; or it is a second picture, then large enough and drawn by steps on every side.
-EMPTY = 0.05
+# its pixels; or it is a second picture, then large enough and drawn by steps on every side. Where
+# the one colour is black, it is black beside the view unless no more than DRAWN_ON_BLACK is drawn.
+EMPTY, DRAWN_ON_BLACK = 0.05, 0.25
 BLACK_FLAT, PLAIN_FLAT, FLAT_WITHIN = 0.8, 0.5, 3
 PLAIN_DRAWN, PICTURE_DRAWN, PICTURE_SIDE = 0.8, 0.86, 0.7
 SMALLEST_PICTURE = 0.12
@@ -137,14 +138,16 @@ def _is_inset(picture: _Picture, box: Box, drawn: float, weakest: float) -> bool
     """Judge a rectangle by what it holds, and by the share of its outline that steps draw."""
     x0, y0, x1, y1 = box
     light = np.count_nonzero(picture.lit[y0:y1, x0:x1])
-    empty = light < EMPTY * (x1 - x0) * (y1 - y0)
+    area = (x1 - x0) * (y1 - y0)
+    empty = light < EMPTY * area
     if light > 0.5 * np.count_nonzero(picture.lit) or (not empty and drawn < PLAIN_DRAWN):
         return False
     flat = _flatness(picture.colours[y0 + 2 : y1 - 2, x0 + 2 : x1 - 2])
     if empty:
         return flat >= BLACK_FLAT
     large = min(x1 - x0, y1 - y0) > SMALLEST_PICTURE * max(picture.lit.shape)
-    return flat >= PLAIN_FLAT or (large and drawn >= PICTURE_DRAWN and weakest >= PICTURE_SIDE)
+    plain = flat >= PLAIN_FLAT and not DRAWN_ON_BLACK * area < light < 0.5 * area
+    return plain or (large and drawn >= PICTURE_DRAWN and weakest >= PICTURE_SIDE)
 
 
 def _to_border(box: Box, lit: Mask) -> Box:

@@ -35,6 +35,8 @@ SMALLEST_VIEW = 0.03
 GROUND_WITHIN = 3
 GROUND_SHOWN, MORE_SHOWN = 0.3, 0.05
 MOST_GROUNDS = 6
+# Nor is it black, nor, as tissue is, redder than anything else.
+DARKEST_GROUND, REDDEST_GROUND = 20, 1.5
 # Where another lit part is at least this share of the largest, the one with the most relief is the
 # view: what software drew is flat.
 RIVAL = 0.15
@@ -86,17 +88,7 @@ def find_view(frame: Frame, *, detail: int = FINE) -> View:
     ground = _open(light, 2 * max(1, round(max(fine.size) * STROKE / 2)) + 1)
     texts = find_texts(light, ground)
 
-    region = (0, 0, fine.width, fine.height)
-    outline, insets = _look(fine, ground, texts, region)
-    if outline is not None:
-        x0, y0, x1, y1 = _bounds(outline, region[2], region[3])
-        if min((x1 - x0) / region[2], (y1 - y0) / region[3]) < SMALL_ON_SCREEN:
-            margin = (x1 - x0 + y1 - y0) // 40 + 4
-            low, high = (max(0, x0 - margin), max(0, y0 - margin)), (x1 + margin, y1 + margin)
-            close = (*low, min(region[2], high[0]), min(region[3], high[1]))
-            again, insets = _look(fine, ground, texts, close)
-            outline = outline if again is None else again
-
+    outline, insets = _search(fine, ground, texts)
     if outline is None:
         box, mask = (0, 0, width, height), np.ones((height, width), bool)
     else:
@@ -126,10 +118,61 @@ def _light(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return light
 
 
-def _look(
-    fine: Image.Image, ground: NDArray[np.uint8], texts: list[Box], region: Box
+def _search(
+    fine: Image.Image, ground: NDArray[np.uint8], texts: list[Box]
 ) -> tuple[NDArray[np.float64] | None, list[Box]]:
-    """Find the view's outline (N×2 corners x, y) and the insets in `region`, both in `fine`."""
+    """Find the view's outline (N×2 corners x, y) and the insets in `fine`.
+
+    Where the view is but a part of a larger screen, it is looked at again, alone: whatever else is
+    there has straight edges as well, which make insets with its own.
+    """
+    whole = _coarse(fine, ground, texts, (0, 0, fine.width, fine.height))
+    outline: NDArray[np.float64] | None = None
+    insets: list[Box] = []
+    if not whole.grounds:
+        outline, insets = _look(whole)
+        if outline is None:
+            return None, insets
+        x0, y0, x1, y1 = _bounds(outline, fine.width, fine.height)
+        if min((x1 - x0) / fine.width, (y1 - y0) / fine.height) >= SMALL_ON_SCREEN:
+            return outline, insets
+    component = _largest(whole.lit, whole.dim)
+    if component is None:
+        return outline, insets
+    x0, y0, x1, y1 = _bounds(_outline(component) * whole.reduction, fine.width, fine.height)
+    margin = (x1 - x0 + y1 - y0) // 40 + 4
+    low, high = (max(0, x0 - margin), max(0, y0 - margin)), (x1 + margin, y1 + margin)
+    close = (*low, min(fine.width, high[0]), min(fine.height, high[1]))
+    again, insets = _look(_coarse(fine, ground, texts, close, whole.grounds))
+    return outline if again is None else again, insets
+
+
+@dataclass(frozen=True, eq=False)
+class _Coarse:
+    """A part of a picture at 1 / `reduction` of its size, H×W, its corner at `origin` (x, y).
+
+    `colours` is uint8 H×W×3, black where software drew the ground, `dim` uint8 H×W its brightness
+    without strokes; `lit` and `written` are bool H×W, True where something is shown, and where
+    there is text. `grounds` are the colours, int16 3, of what was drawn around the view.
+    """
+
+    origin: tuple[int, int]
+    reduction: int
+    colours: NDArray[np.uint8]
+    dim: NDArray[np.uint8]
+    lit: NDArray[np.bool_]
+    written: NDArray[np.bool_]
+    grounds: list[NDArray[np.int16]]
+
+
+def _coarse(
+    fine: Image.Image,
+    ground: NDArray[np.uint8],
+    texts: list[Box],
+    region: Box,
+    grounds: list[NDArray[np.int16]] | None = None,
+) -> _Coarse:
+    """Reduce `region` of `fine`; `grounds` are looked for where they are not given."""
     left, top, right, bottom = region
     reduction = math.ceil(max(right - left, bottom - top) / COARSE)
     colours = np.asarray(fine.reduce(reduction, box=region))
@@ -137,55 +180,63 @@ def _look(
     sample = dim[::3, ::3].ravel()
     black = int(np.partition(sample, len(sample) // 50)[len(sample) // 50])
     lit = dim >= min(black, BLACK_AT_MOST) + LIT_ABOVE_BLACK
-    ground = _drawn_ground(colours, lit)
-    if ground is not None:
-        lit &= ~ground
-        colours = np.where(ground[..., None], np.uint8(0), colours)
-
+    if grounds is None:
+        grounds = _drawn_grounds(colours, lit)
+    for colour in grounds:
+        drawn = (np.abs(colours - colour) <= GROUND_WITHIN).all(axis=2)
+        lit &= ~drawn
+        colours = np.where(drawn[..., None], np.uint8(0), colours)
     written = np.zeros(lit.shape, bool)
     for x0, y0, x1, y1 in texts:
         columns = slice(max(0, x0 - left) // reduction, max(0, x1 - left) // reduction + 1)
         written[max(0, y0 - top) // reduction : max(0, y1 - top) // reduction + 1, columns] = True
-    insets = find_insets(colours, lit, written)
+    return _Coarse((left, top), reduction, colours, dim, lit, written, grounds)
+
+
+def _look(seen: _Coarse) -> tuple[NDArray[np.float64] | None, list[Box]]:
+    """Find the view's outline (N×2 corners x, y) and the insets, both in the whole picture."""
+    lit = seen.lit.copy()
+    insets = find_insets(seen.colours, lit, seen.written)
     for x0, y0, x1, y1 in insets:
         # The rim of a black one is the view's own edge.
         if lit[y0:y1, x0:x1].mean() > 0.1:
             lit[max(0, y0 - 1) : y1 + 1, max(0, x0 - 1) : x1 + 1] = False
-    component = _largest(lit, dim)
-    origin = np.array([left, top])
+    component = _largest(lit, seen.dim)
+    (left, top), by = seen.origin, seen.reduction
     found = [
-        (x0 * reduction + left, y0 * reduction + top, x1 * reduction + left, y1 * reduction + top)
-        for x0, y0, x1, y1 in insets
+        (x0 * by + left, y0 * by + top, x1 * by + left, y1 * by + top) for x0, y0, x1, y1 in insets
     ]
-    return None if component is None else _outline(component) * reduction + origin, found
+    return None if component is None else _outline(component) * by + np.array([left, top]), found
 
 
-def _drawn_ground(colours: NDArray[np.uint8], lit: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
-    """Mark what has the colours, other than black, that software drew around the view: bool H×W.
-
-    Gives nothing where the frame's border is not of one colour.
-    """
+def _drawn_grounds(
+    colours: NDArray[np.uint8], lit: NDArray[np.bool_]
+) -> list[NDArray[np.int16]]:
+    """Give the colours, other than black, that software drew around the view; often none."""
     rim = np.concatenate([lit[1], lit[-2], lit[:, 1], lit[:, -2]])
-    lit_rim = np.concatenate([colours[1], colours[-2], colours[:, 1], colours[:, -2]])[rim]
-    ground, asked = None, GROUND_SHOWN
-    for _ in range(MOST_GROUNDS):
-        if len(lit_rim) < asked * len(rim):
+    border = np.concatenate([colours[1], colours[-2], colours[:, 1], colours[:, -2]])[rim]
+    grounds: list[NDArray[np.int16]] = []
+    while len(grounds) < MOST_GROUNDS:
+        asked = (MORE_SHOWN if grounds else GROUND_SHOWN) * len(rim)
+        if len(border) < asked:
             break
         # The most frequent level of green, and what else the pixels of that level have.
-        levels = np.bincount(lit_rim[:, 1], minlength=256)
-        level = int((levels[:-2] + levels[1:-1] + levels[2:]).argmax()) + 1
-        alike = lit_rim[np.abs(lit_rim[:, 1].astype(np.int16) - level) <= 1]
-        if len(alike) < asked * len(rim):
+        levels = np.bincount(border[:, 1], minlength=256)
+        near = levels[:-2] + levels[1:-1] + levels[2:]
+        level = int(near.argmax()) + 1
+        if near[level - 1] < asked:
             break
+        alike = border[np.abs(border[:, 1].astype(np.int16) - level) <= 1]
         colour = np.sort(alike, axis=0)[len(alike) // 2].astype(np.int16)
-        near = (np.abs(lit_rim - colour) <= GROUND_WITHIN).all(axis=1)
-        if np.count_nonzero(near) < asked * len(rim):
+        same = (np.abs(border - colour) <= GROUND_WITHIN).all(axis=1)
+        red, other = int(colour[0]), int(colour[1:].max())
+        if np.count_nonzero(same) < asked or max(red, other) < DARKEST_GROUND:
             break
-        lit_rim = lit_rim[~near]
-        found = (np.abs(colours - colour) <= GROUND_WITHIN).all(axis=2)
-        ground = found if ground is None else ground | found
-        asked = MORE_SHOWN
-    return ground
+        if red > REDDEST_GROUND * other:
+            break
+        grounds.append(colour)
+        border = border[~same]
+    return grounds
 
 
 def _open(plane: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
