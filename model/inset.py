@@ -26,7 +26,7 @@ OUTLINE_SHOWN = 0.84
 # An inset is black; or it is drawn by steps and of one colour (within so many levels) in so many of
 # its pixels; or it is a second picture, then large enough and drawn by steps on every side. Where
 # the one colour is black, it is black beside the view unless no more than DRAWN_ON_BLACK is drawn.
-EMPTY, DRAWN_ON_BLACK = 0.05, 0.25
+EMPTY, DRAWN_ON_BLACK = 0.05, 0.33
 BLACK_FLAT, PLAIN_FLAT, FLAT_WITHIN = 0.8, 0.5, 3
 PLAIN_DRAWN, PICTURE_DRAWN, PICTURE_SIDE = 0.8, 0.86, 0.7
 SMALLEST_PICTURE = 0.12
@@ -146,7 +146,7 @@ def _is_inset(picture: _Picture, box: Box, drawn: float, weakest: float) -> bool
     if empty:
         return flat >= BLACK_FLAT
     large = min(x1 - x0, y1 - y0) > SMALLEST_PICTURE * max(picture.lit.shape)
-    plain = flat >= PLAIN_FLAT and not DRAWN_ON_BLACK * area < light < 0.5 * area
+    plain = flat >= PLAIN_FLAT and not DRAWN_ON_BLACK * area < light < 0.6 * area
     return plain or (large and drawn >= PICTURE_DRAWN and weakest >= PICTURE_SIDE)
 
 

@@ -182,10 +182,14 @@ def _coarse(
     lit = dim >= min(black, BLACK_AT_MOST) + LIT_ABOVE_BLACK
     if grounds is None:
         grounds = _drawn_grounds(colours, lit)
-    for colour in grounds:
-        drawn = (np.abs(colours - colour) <= GROUND_WITHIN).all(axis=2)
-        lit &= ~drawn
-        colours = np.where(drawn[..., None], np.uint8(0), colours)
+    if grounds:
+        drawn = np.zeros(lit.shape, np.uint8)
+        for colour in grounds:
+            drawn |= (np.abs(colours - colour) <= GROUND_WITHIN).all(axis=2)
+        # What lies between the ground and something else has a colour of both.
+        around = _slide(np.maximum, _slide(np.maximum, drawn, 3, 0), 3, 1).astype(bool)
+        lit &= ~around
+        colours = np.where(around[..., None], np.uint8(0), colours)
     written = np.zeros(lit.shape, bool)
     for x0, y0, x1, y1 in texts:
         columns = slice(max(0, x0 - left) // reduction, max(0, x1 - left) // reduction + 1)
