@@ -25,8 +25,9 @@ SIDE_SHOWN = 0.6
 OUTLINE_SHOWN = 0.84
 # An inset is black; or it is drawn by steps and of one colour (within so many levels) in so many of
 # its pixels; or it is a second picture, then large enough and drawn by steps on every side. Where
-# the one colour is black, it is black beside the view unless no more than DRAWN_ON_BLACK is drawn.
-EMPTY, DRAWN_ON_BLACK = 0.05, 0.33
+# the one colour is no brighter than BLACK and more than DRAWN_ON_BLACK is not, it is no inset but
+# the view's corner, and what is black beside it.
+EMPTY, DRAWN_ON_BLACK, BLACK = 0.05, 0.33, 20
 BLACK_FLAT, PLAIN_FLAT, FLAT_WITHIN = 0.8, 0.5, 3
 PLAIN_DRAWN, PICTURE_DRAWN, PICTURE_SIDE = 0.8, 0.86, 0.7
 SMALLEST_PICTURE = 0.12
@@ -142,11 +143,12 @@ def _is_inset(picture: _Picture, box: Box, drawn: float, weakest: float) -> bool
     empty = light < EMPTY * area
     if light > 0.5 * np.count_nonzero(picture.lit) or (not empty and drawn < PLAIN_DRAWN):
         return False
-    flat = _flatness(picture.colours[y0 + 2 : y1 - 2, x0 + 2 : x1 - 2])
+    flat, colour = _flatness(picture.colours[y0 + 2 : y1 - 2, x0 + 2 : x1 - 2])
     if empty:
         return flat >= BLACK_FLAT
     large = min(x1 - x0, y1 - y0) > SMALLEST_PICTURE * max(picture.lit.shape)
-    plain = flat >= PLAIN_FLAT and not DRAWN_ON_BLACK * area < light < 0.6 * area
+    corner = colour <= BLACK and DRAWN_ON_BLACK * area < light < 0.6 * area
+    plain = flat >= PLAIN_FLAT and not corner
     return plain or (large and drawn >= PICTURE_DRAWN and weakest >= PICTURE_SIDE)
 
 
@@ -218,11 +220,14 @@ def _support(
     return seen, silent
 
 
-def _flatness(inner: NDArray[np.uint8]) -> float:
-    """Say which share of the pixels of an H×W×3 picture is of its middle colour."""
+def _flatness(inner: NDArray[np.uint8]) -> tuple[float, int]:
+    """Say which share of the pixels of an H×W×3 picture is of its middle colour.
+
+    The second is that colour's brightest channel.
+    """
     every = 1 + math.isqrt(inner.size // 1200)
     pixels = inner[::every, ::every].reshape(-1, 3).astype(np.int16)
     if not len(pixels):
-        return 0.0
+        return 0.0, 0
     middle = np.sort(pixels, axis=0)[len(pixels) // 2]
-    return float((np.abs(pixels - middle) <= FLAT_WITHIN).all(axis=1).mean())
+    return float((np.abs(pixels - middle) <= FLAT_WITHIN).all(axis=1).mean()), int(middle.max())

@@ -30,8 +30,8 @@ BLACK_AT_MOST = 12
 # A lit area smaller than this share of the frame is not a view.
 SMALLEST_VIEW = 0.03
 # A ground that software drew is of one colour, within so many levels, along so much of the frame's
-# border; no more than 28 % is alike where tissue reaches it. Where there is such a ground, others of
-# a smaller share (title bars, lists) are told by the same, so many in all.
+# border; no more than 28 % is alike where tissue reaches it. Where there is such a ground, others
+# of a smaller share (title bars, lists) are told by the same, so many in all.
 GROUND_WITHIN = 3
 GROUND_SHOWN, MORE_SHOWN = 0.3, 0.05
 MOST_GROUNDS = 6
@@ -183,13 +183,18 @@ def _coarse(
     if grounds is None:
         grounds = _drawn_grounds(colours, lit)
     if grounds:
+        planes = np.ascontiguousarray(colours.transpose(2, 0, 1))
         drawn = np.zeros(lit.shape, np.uint8)
         for colour in grounds:
-            drawn |= (np.abs(colours - colour) <= GROUND_WITHIN).all(axis=2)
+            darkest = np.clip(colour - GROUND_WITHIN, 0, 255 - 2 * GROUND_WITHIN).astype(np.uint8)
+            # What is darker comes round to levels above.
+            red, green, blue = planes - darkest[:, None, None] <= 2 * GROUND_WITHIN
+            drawn |= red & green & blue
         # What lies between the ground and something else has a colour of both.
         around = _slide(np.maximum, _slide(np.maximum, drawn, 3, 0), 3, 1).astype(bool)
         lit &= ~around
-        colours = np.where(around[..., None], np.uint8(0), colours)
+        colours = colours.copy()
+        colours[around] = 0
     written = np.zeros(lit.shape, bool)
     for x0, y0, x1, y1 in texts:
         columns = slice(max(0, x0 - left) // reduction, max(0, x1 - left) // reduction + 1)
@@ -213,9 +218,7 @@ def _look(seen: _Coarse) -> tuple[NDArray[np.float64] | None, list[Box]]:
     return None if component is None else _outline(component) * by + np.array([left, top]), found
 
 
-def _drawn_grounds(
-    colours: NDArray[np.uint8], lit: NDArray[np.bool_]
-) -> list[NDArray[np.int16]]:
+def _drawn_grounds(colours: NDArray[np.uint8], lit: NDArray[np.bool_]) -> list[NDArray[np.int16]]:
     """Give the colours, other than black, that software drew around the view; often none."""
     rim = np.concatenate([lit[1], lit[-2], lit[:, 1], lit[:, -2]])
     border = np.concatenate([colours[1], colours[-2], colours[:, 1], colours[:, -2]])[rim]
