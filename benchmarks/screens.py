@@ -30,7 +30,7 @@ _ACCENTS: tuple[Colour, ...] = ((90, 200, 120), (240, 180, 60), (120, 170, 250),
 
 def panels(frame: Frame, view: View, rng: np.random.Generator) -> Frame:
     """Show the view at one side of 1920 × 1080, beside it a lit panel with two thumbnails."""
-    patient, shape = _patient(frame, view)
+    patient, shape = cut_out(frame, view)
     screen = Image.new("RGB", (1920, 1080), (0, 0, 0))
     high = 1000
     wide = min(1240, round(high * patient.width / patient.height))
@@ -41,16 +41,16 @@ def panels(frame: Frame, view: View, rng: np.random.Generator) -> Frame:
     level = int(rng.integers(25, 75))
     draw = ImageDraw.Draw(screen)
     draw.rectangle((x0, 0, x1, 1080), fill=(level, level + 4, level + 12))
-    _fields(draw, (x0 + 30, 40), rng, rows=9, size=30)
+    fields(draw, (x0 + 30, 40), rng, rows=9, size=30)
     for number in range(2):
         small = patient.transpose(Image.Transpose.FLIP_LEFT_RIGHT).resize((240, 200))
         screen.paste(small, (x0 + 30, 560 + 240 * number))
-    return _framed(frame, screen)
+    return framed(frame, screen)
 
 
 def light_ground(frame: Frame, view: View, rng: np.random.Generator) -> Frame:
     """Show the view on a light ground with a coloured rim, as reporting software does."""
-    patient, shape = _patient(frame, view)
+    patient, shape = cut_out(frame, view)
     ground = int(rng.integers(200, 250))
     margin = round(0.08 * patient.width)
     size = (patient.width + 2 * margin, patient.height + 2 * margin)
@@ -59,7 +59,7 @@ def light_ground(frame: Frame, view: View, rng: np.random.Generator) -> Frame:
     wider = shape.filter(ImageFilter.MaxFilter(2 * max(1, patient.width // 160) + 1))
     screen.paste(rim, (margin, margin), wider)
     screen.paste(patient, (margin, margin), shape)
-    return _framed(frame, screen)
+    return framed(frame, screen)
 
 
 def odd_mask(frame: Frame, view: View, rng: np.random.Generator) -> Frame:
@@ -87,7 +87,7 @@ def odd_mask(frame: Frame, view: View, rng: np.random.Generator) -> Frame:
             draw.polygon(notch, fill=0)
     dark = Image.new("RGB", cut.size, (0, 0, 0))
     dark.paste(Image.fromarray(frame.pixels), mask=cut)
-    return _framed(frame, dark)
+    return framed(frame, dark)
 
 
 def round_inset(frame: Frame, view: View, rng: np.random.Generator) -> Frame:
@@ -104,7 +104,7 @@ def round_inset(frame: Frame, view: View, rng: np.random.Generator) -> Frame:
     centre = np.array([left, top]) + across / 2
     tip = centre + np.array([np.cos(angle), np.sin(angle)]) * across * 0.4
     draw.line([tuple(centre), tuple(tip)], fill=_ACCENTS[rng.integers(4)], width=across // 14 + 1)
-    return _framed(frame, screen)
+    return framed(frame, screen)
 
 
 def scripts(frame: Frame, view: View, rng: np.random.Generator) -> Frame:
@@ -116,9 +116,9 @@ def scripts(frame: Frame, view: View, rng: np.random.Generator) -> Frame:
     high = y1 - y0
     draw.rectangle((x0, y1 - round(0.13 * high), x1, y1), fill=(30, 60, 110, 130))
     at = (x0 + round(0.14 * (x1 - x0)), y1 - round(0.12 * high))
-    _fields(draw, at, rng, rows=2, size=max(9, round(0.045 * high)))
-    _fields(draw, (at[0], y0 + round(0.1 * high)), rng, rows=2, size=max(9, round(0.04 * high)))
-    return _framed(frame, Image.alpha_composite(screen, layer).convert("RGB"))
+    fields(draw, at, rng, rows=2, size=max(9, round(0.045 * high)))
+    fields(draw, (at[0], y0 + round(0.1 * high)), rng, rows=2, size=max(9, round(0.04 * high)))
+    return framed(frame, Image.alpha_composite(screen, layer).convert("RGB"))
 
 
 def split_tones(frame: Frame, _: View, rng: np.random.Generator) -> Frame:
@@ -133,7 +133,7 @@ def split_tones(frame: Frame, _: View, rng: np.random.Generator) -> Frame:
     grey = pixels.mean(2, keepdims=True)
     pixels = grey + (pixels - grey) * 1.25
     pixels[frame.pixels.max(2) < 12] = 0
-    return _framed(frame, Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)))
+    return framed(frame, Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)))
 
 
 def filmed(frame: Frame, view: View, rng: np.random.Generator) -> Frame:
@@ -157,7 +157,7 @@ def filmed(frame: Frame, view: View, rng: np.random.Generator) -> Frame:
     stripes = 1 + 0.04 * np.sin((x * rng.uniform(0.5, 1) + y * rng.uniform(-0.3, 0.3)) * 2.2)
     light = 0.85 + 0.3 * (x / wide if rng.random() < 0.5 else y / high)
     pixels = np.asarray(photo, np.float32) * (stripes * light)[..., None] + 6
-    return _framed(frame, Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)))
+    return framed(frame, Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)))
 
 
 def all_at_once(frame: Frame, view: View, rng: np.random.Generator) -> Frame:
@@ -180,7 +180,7 @@ SCREENS: dict[str, tuple[str, Screen]] = {
 """Each screen: what it looks like, and how it is drawn."""
 
 
-def _patient(frame: Frame, view: View) -> tuple[Image.Image, Image.Image]:
+def cut_out(frame: Frame, view: View) -> tuple[Image.Image, Image.Image]:
     """Cut the scope's picture out, and its shape with it."""
     x0, y0, x1, y1 = view.box
     shape = view.mask.copy()
@@ -190,7 +190,7 @@ def _patient(frame: Frame, view: View) -> tuple[Image.Image, Image.Image]:
     return Image.fromarray(frame.pixels[y0:y1, x0:x1]), shown.convert("L")
 
 
-def _fields(
+def fields(
     draw: ImageDraw.ImageDraw,
     at: tuple[int, int],
     rng: np.random.Generator,
@@ -205,7 +205,7 @@ def _fields(
         draw.text((at[0], at[1] + row * size * 1.5), f"{words} {rng.integers(10000)}", ink, font)
 
 
-def _framed(frame: Frame, image: Image.Image) -> Frame:
+def framed(frame: Frame, image: Image.Image) -> Frame:
     pixels = np.ascontiguousarray(np.asarray(image.convert("RGB")))
     pixels.setflags(write=False)
     return replace(frame, pixels=pixels, width=image.width, height=image.height)

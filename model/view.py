@@ -139,7 +139,8 @@ def _search(
     component = _largest(whole.lit, whole.dim)
     if component is None:
         return outline, insets
-    x0, y0, x1, y1 = _bounds(_outline(component) * whole.reduction, fine.width, fine.height)
+    outline = _outline(component) * whole.reduction
+    x0, y0, x1, y1 = _bounds(outline, fine.width, fine.height)
     margin = (x1 - x0 + y1 - y0) // 40 + 4
     low, high = (max(0, x0 - margin), max(0, y0 - margin)), (x1 + margin, y1 + margin)
     close = (*low, min(fine.width, high[0]), min(fine.height, high[1]))
@@ -220,6 +221,8 @@ def _look(seen: _Coarse) -> tuple[NDArray[np.float64] | None, list[Box]]:
 
 def _drawn_grounds(colours: NDArray[np.uint8], lit: NDArray[np.bool_]) -> list[NDArray[np.int16]]:
     """Give the colours, other than black, that software drew around the view; often none."""
+    if min(lit.shape) < SMALLEST_SIDE:
+        return []
     rim = np.concatenate([lit[1], lit[-2], lit[:, 1], lit[:, -2]])
     border = np.concatenate([colours[1], colours[-2], colours[:, 1], colours[:, -2]])[rim]
     grounds: list[NDArray[np.int16]] = []
@@ -237,9 +240,8 @@ def _drawn_grounds(colours: NDArray[np.uint8], lit: NDArray[np.bool_]) -> list[N
         colour = np.sort(alike, axis=0)[len(alike) // 2].astype(np.int16)
         same = (np.abs(border - colour) <= GROUND_WITHIN).all(axis=1)
         red, other = int(colour[0]), int(colour[1:].max())
-        if np.count_nonzero(same) < asked or max(red, other) < DARKEST_GROUND:
-            break
-        if red > REDDEST_GROUND * other:
+        drawn = max(red, other) >= DARKEST_GROUND and red <= REDDEST_GROUND * other
+        if not drawn or np.count_nonzero(same) < asked:
             break
         grounds.append(colour)
         border = border[~same]
@@ -280,8 +282,9 @@ def _largest(lit: NDArray[np.bool_], dim: NDArray[np.uint8]) -> NDArray[np.bool_
     if not count:
         return None
     if count > 1 and np.partition(sizes, -2)[-2] > RIVAL * sizes.max():
-        sizes = np.bincount(labels[_relief(dim)[::2, ::2]], minlength=count + 1)
-        sizes[0] = 0
+        rough = np.bincount(labels[_relief(dim)[::2, ::2]], minlength=count + 1)
+        rough[0] = 0
+        sizes = rough if rough.any() else sizes
     part = (labels == sizes.argmax()).view(np.uint8).repeat(2, axis=0).repeat(2, axis=1)
     part = part[: lit.shape[0], : lit.shape[1]]
     grown = _slide(np.maximum, _slide(np.maximum, part, 7, 0), 7, 1)
