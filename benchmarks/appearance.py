@@ -5,11 +5,11 @@
       --leave-out --weights FILE
 
 The first shows the held-out frames to a bundle as screens show them that nothing of its training
-draws (`screens.py`). The second trains networks anew, shortly: one with all that training draws,
-and one each without masks, without colours, without insets; and tests each on frames in the
-appearance that the latter has never seen, drawn by the stress suite, which shares no code with
-training. Every frame walks the serving road. Operating points of the second are chosen on plain
-validation frames.
+draws (`screens.py`, `towers.py`). The second trains networks anew, shortly: one with all that
+training draws, and one each without masks, without colours, without insets; and tests each on
+frames in the appearance that the latter has never seen, drawn by the stress suite, which shares no
+code with training. Every frame walks the serving road. Operating points of the second are chosen on
+plain validation frames.
 """
 
 import argparse
@@ -27,6 +27,7 @@ from rich.table import Table
 
 from benchmarks.options import table
 from benchmarks.screens import SCREENS
+from benchmarks.towers import TOWERS
 from endolink.model.classifier import Classifier
 from endolink.model.frame import Frame
 from endolink.model.manifest import Figure
@@ -49,6 +50,8 @@ from endolink.training.splits import Split, read_split
 from endolink.training.stress import draw
 
 Change = Callable[[Frame, View], Frame | bytes]
+
+SHOWN = SCREENS | TOWERS
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,7 @@ def plain(frame: Frame, _: View) -> Frame:
 
 def on_screen(name: str) -> Change:
     """Show a frame on one of the screens, drawn the same for it on every machine."""
-    _, screen = SCREENS[name]
+    _, screen = SHOWN[name]
 
     def change(frame: Frame, view: View) -> Frame:
         key = hashlib.sha256(f"{name}/{frame.sha256}".encode()).digest()
@@ -157,7 +160,7 @@ def figures(held: Held, chances: NDArray[np.float64], threshold: float) -> tuple
 
 
 def screens_table(classifier: Classifier, held: Held, code: str) -> Table:
-    changes = [plain, *map(on_screen, SCREENS)]
+    changes = [plain, *map(on_screen, SHOWN)]
     found = scores(classifier, held, code, changes)
     shown = table(
         f"{code} on {len(held.samples)} held-out frames, {int(held.present.sum())} with it, as "
@@ -165,7 +168,7 @@ def screens_table(classifier: Classifier, held: Held, code: str) -> Table:
         ("", "AUROC", "sensitivity", "specificity"),
     )
     threshold = classifier.thresholds[code]
-    names = ("as they are", *(f"{name}: {says}" for name, (says, _) in SCREENS.items()))
+    names = ("as they are", *(f"{name}: {says}" for name, (says, _) in SHOWN.items()))
     for name, chances in zip(names, found, strict=True):
         shown.add_row(name, *figures(held, chances, threshold))
     return shown

@@ -59,7 +59,8 @@ def second_picture(frame: Frame, view: View, rng: np.random.Generator) -> Frame:
 def side_by_side(frame: Frame, view: View, rng: np.random.Generator) -> Frame:
     """Show the view beside its somewhat smaller narrow-band twin, on a ground that fades."""
     picture, shape = cut_out(frame, view)
-    fade = np.linspace(*rng.uniform(18, 70, 2), 1920)[None, :, None] * np.array([0.9, 1.0, 1.15])
+    begins, ends = rng.uniform(18, 70, 2)
+    fade = np.linspace(begins, ends, 1920)[None, :, None] * np.array([0.9, 1.0, 1.15])
     ground = np.broadcast_to(fade, (1080, 1920, 3)).astype(np.uint8)
     screen = Image.fromarray(ground)
     draw = ImageDraw.Draw(screen)
@@ -107,8 +108,8 @@ def wall(frame: Frame, view: View, rng: np.random.Generator) -> Frame:
     along = np.arange(688)
     for row, ink in enumerate(((60, 240, 90), (90, 200, 250), (250, 240, 90))):
         beat = np.abs(np.sin(along / rng.uniform(14, 40))) ** 8 * 70
-        line = np.stack([beside + along, 680 + 130 * row - beat], 1)
-        draw.line([tuple(point) for point in line], fill=ink, width=3)
+        line = zip((beside + along).tolist(), (680 + 130 * row - beat).tolist(), strict=True)
+        draw.line(list(line), fill=ink, width=3)
     return framed(frame, screen)
 
 

@@ -14,7 +14,6 @@ from benchmarks.emulator import missing
 from benchmarks.flood import flood
 from benchmarks.frame import HEIGHT, WIDTH, ordinary_frame
 from benchmarks.process import served
-from benchmarks.screens import SCREENS
 from endolink.model.classifier import Classifier
 from endolink.model.frame import Frame, decode
 from endolink.model.view import View, find_view
@@ -121,7 +120,7 @@ def rendered() -> tuple[Frame, View]:
     return frame, find_view(frame)
 
 
-@pytest.mark.parametrize("name", SCREENS)
+@pytest.mark.parametrize("name", appearance.SHOWN)
 def test_a_screen_shows_the_patient_otherwise_and_alike_each_time(
     name: str, rendered: tuple[Frame, View]
 ) -> None:
@@ -156,7 +155,7 @@ def test_held_out_frames_are_scored_on_every_screen(
     appearance.main(["--data", f"folder:{frames}", "--split", str(split)])
     told = capsys.readouterr().out
     assert "polyp on 6 held-out frames, 2 with it" in told
-    assert all(f"{name}:" in told for name in SCREENS)
+    assert all(f"{name}:" in told for name in appearance.SHOWN)
 
 
 def test_a_network_that_never_saw_an_appearance_is_tested_on_it(

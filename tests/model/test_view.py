@@ -114,6 +114,66 @@ def test_the_view_is_found_beside_patient_data_and_a_second_picture(left: int) -
     assert not view.mask[800:, beside : beside + 300].any()
 
 
+@pytest.mark.parametrize("ground", [(212, 208, 200), (255, 255, 255), (0, 0, 120), (36, 40, 48)])
+@pytest.mark.parametrize("on_black", [False, True])
+@pytest.mark.parametrize("outline", ["octagon", "rectangle", "circle"])
+def test_the_view_is_found_in_a_window_of_software(
+    ground: tuple[int, int, int], on_black: bool, outline: str
+) -> None:
+    screen = Image.new("RGB", (1920, 1080), ground)
+    draw = ImageDraw.Draw(screen)
+    draw.rectangle((0, 0, 1920, 40), fill=(60, 90, 140))
+    draw.rectangle((0, 40, 300, 1080), fill=tuple(level * 4 // 5 for level in ground))
+    for line in range(12):
+        ink = "black" if min(ground) > 128 else "white"
+        at = (20, 60 + 40 * line)
+        draw.text(at, "Name: J. DOE 12/03/1961", ink, ImageFont.load_default(22))
+    image, shown = masked(tissue(), outline)
+    scope, stencil = image.resize((1120, 896)), Image.fromarray(shown).resize((1120, 896))
+    for still in range(3):
+        screen.paste(scope.resize((250, 200)), (1620, 100 + 230 * still))
+    if on_black:
+        draw.rectangle((370, 60, 1590, 1020), fill=0)
+    screen.paste(scope, (420, 90), stencil)
+    truth = np.zeros((1080, 1920), bool)
+    truth[90:986, 420:1540] = np.asarray(stencil)
+    view = view_of(screen)
+    assert iou(view.mask, truth) > 0.94
+    assert view.mask[~truth].mean() < 0.02
+    # Who the patient is stands outside, in whatever ink.
+    assert not view.mask[:, :300].any()
+
+
+def test_a_panel_that_is_larger_than_the_view_is_not_the_view() -> None:
+    fade = np.linspace(30, 70, 1080)[:, None, None] * np.array([0.9, 1.0, 1.1])
+    screen = Image.fromarray(np.broadcast_to(fade, (1080, 1920, 3)).astype(np.uint8))
+    screen.paste((0, 0, 0), (0, 0, 900, 1080))
+    scope, _ = masked(tissue(), "octagon")
+    screen.paste(scope.resize((800, 640)), (50, 220))
+    assert box_iou(view_of(screen).box, (50, 220, 850, 860)) > 0.93
+
+
+@pytest.mark.parametrize("outline", ["octagon", "circle", "cut corners"])
+@pytest.mark.parametrize("corner", [0.25, 0.4])
+def test_black_beside_the_view_takes_nothing_of_it_along(outline: str, corner: float) -> None:
+    screen = Image.new("RGB", (1280, 1024), (0, 0, 120))
+    screen.paste((0, 0, 0), (300, 100, 1040, 700))
+    image, shown = masked(tissue(3), outline)
+    ImageDraw.Draw(image).rectangle((0, HEIGHT * (1 - corner), WIDTH * corner, HEIGHT), fill=0)
+    screen.paste(image, (350, 140))
+    rows, columns = np.flatnonzero(shown.any(axis=1)), np.flatnonzero(shown.any(axis=0))
+    truth = (350 + columns[0], 140 + rows[0], 351 + columns[-1], 141 + rows[-1])
+    assert box_iou(view_of(screen).box, truth) > 0.93
+
+
+@pytest.mark.parametrize("colour", [(225, 130, 110), (30, 12, 8), (120, 60, 50)])
+def test_smooth_tissue_up_to_the_border_is_no_ground(colour: tuple[int, int, int]) -> None:
+    image = Image.new("RGB", (WIDTH, HEIGHT), colour)
+    draw = ImageDraw.Draw(image)
+    draw.ellipse((220, 150, 420, 350), fill=tuple(level // 2 for level in colour))
+    assert view_of(image).box == (0, 0, WIDTH, HEIGHT)
+
+
 @pytest.mark.parametrize(
     "colour",
     [(0, 0, 0), (250, 250, 250), (128, 128, 128), (20, 110, 60), (20, 100, 110), (20, 40, 160)],
