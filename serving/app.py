@@ -88,7 +88,13 @@ def create_app(settings: Settings, models: Models) -> Starlette:
         metrics = Metrics()
         keeper = _keeper(settings, audit)
         workers = settings.workers or available_cpus()
-        scheduler = Scheduler(workers=workers, queue=settings.queue, judged=metrics.judged)
+        scheduler = Scheduler(
+            workers=workers,
+            queue=settings.queue,
+            judged=metrics.judged,
+            batch_size=models.batch_size,
+            ran=metrics.ran,
+        )
         intake = Intake(bodies=settings.uploads, max_bytes=settings.upload_bytes)
         metrics.watch(models, scheduler, intake)
         app.state.sessions = sessions = Sessions(

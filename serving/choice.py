@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from endolink.model.classifier import Classifier
 from endolink.model.verdict import Verdict
+from endolink.serving.batching import Road
 from endolink.serving.mailbox import Arrival, Mailbox
 from endolink.serving.road import walk
-from endolink.serving.scheduler import Turn
+from endolink.serving.turn import Turn
 from endolink.serving.wire import Dropped
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Choice:
         self.item, self.dropped = self._mailbox.take(perf_counter(), self._judging_s)
         return self.item
 
-    def judge(self, turn: Turn) -> Verdict | None:
+    def judge(self, turn: Turn) -> Road[Verdict | None]:
         """Judge the frame to judge now, if there is one.
 
         Raises
@@ -60,7 +61,7 @@ class Choice:
         began = perf_counter()
         turn.choose(item.arrived_s, item.captured_s + self._mailbox.deadline_s)
 
-        def judge(turn: Turn) -> Verdict:
+        def judge(turn: Turn) -> Road[Verdict]:
             return walk(
                 turn,
                 self._classifier,
@@ -72,7 +73,7 @@ class Choice:
 
         if self._traces is not None:
             self._trace = self._context.run(self._traces.frame, item.arrived_s)
-        return (self._trace.follow(judge) if self._trace else judge)(turn)
+        return (yield from (self._trace.follow(judge) if self._trace else judge)(turn))
 
     def end(self) -> None:
         """Close the turn's trace, once its answer is sent."""

@@ -71,6 +71,12 @@ class Metrics:
             buckets=_SIZES,
             registry=registry,
         )
+        self._runs = Histogram(
+            "endolink_network_frames",
+            "Frames that one run of the network judged.",
+            buckets=_SIZES,
+            registry=registry,
+        )
         self._frames = Counter(
             "endolink_frames",
             "Frames judged, by model and by what was said of the picture.",
@@ -117,6 +123,10 @@ class Metrics:
     def batch(self, frames: int) -> None:
         """Count a batch request of so many frames."""
         self._batches.observe(frames)
+
+    def ran(self, frames: int) -> None:
+        """Count a run of the network over so many frames; safe from several threads."""
+        self._runs.observe(frames)
 
     def judged(self, classifier: Classifier, prepared: Prepared, verdict: Verdict) -> None:
         """Count a verdict; safe from several threads."""
@@ -209,6 +219,15 @@ class _Now(Collector):
             who = model.identity
             computed.add_metric((who.name, who.version, who.precision, who.provider), 1)
         yield computed
+        batches = GaugeMetricFamily(
+            "endolink_model_batch_frames",
+            "The most frames that one run of a version's network is given: 1 is no batching.",
+            labels=("model", "version"),
+        )
+        for model in self._models:
+            who = model.identity
+            batches.add_metric((who.name, who.version), self._models.batch_size(model))
+        yield batches
         drift = GaugeMetricFamily(
             "endolink_drift",
             "How far a figure's recent mean lies from the validation frames', in their standard "

@@ -2,12 +2,14 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 
 from endolink.model.bundle import Bundle
 from endolink.model.classifier import Classifier
 from endolink.model.errors import BundleInvalid, EndoLinkError, ModelUnknown
+from endolink.model.runtime import available_cpus
+from endolink.serving.batch_size import batch_size
 from endolink.serving.logs import log
 from endolink.serving.settings import Settings
 from endolink.serving.signatures import Doorkeeper
@@ -22,11 +24,13 @@ class _Table:
     """Who answers: replaced as a whole, so that no request ever sees half a switch.
 
     `active` says which version answers, by name, where a request names none; the first name is the
-    one that answers where a request names nothing at all.
+    one that answers where a request names nothing at all. `batches` says how many frames each
+    one's network is given at once.
     """
 
     served: Mapping[Key, Classifier]
     active: Mapping[str, str]
+    batches: Mapping[Classifier, int]
 
 
 @dataclass
@@ -53,7 +57,7 @@ class Models:
         BundleError, ProviderUnavailable, SigningKeyUnusable
             As `Classifier.open` does; BundleInvalid where two bundles have one name and version.
         """
-        return cls(settings, _read(settings, _Table({}, {})))
+        return cls(settings, _read(settings, _Table({}, {}, {})))
 
     @property
     def failure(self) -> str | None:
@@ -90,6 +94,10 @@ class Models:
         identity = classifier.identity
         return self._table.active.get(identity.name) == identity.version
 
+    def batch_size(self, classifier: Classifier) -> int:
+        """How many frames the network of `classifier` is given at once; 1 is no batching."""
+        return self._table.batches.get(classifier, 1)
+
     def reload(self) -> None:
         """Read the settings' folders and signers again, and answer with what they hold now.
 
@@ -122,7 +130,7 @@ class Models:
         with self._changing:
             self.get(name, version)
             table = self._table
-            self._switch(_Table(table.served, {**table.active, name: version}))
+            self._switch(replace(table, active={**table.active, name: version}))
 
     def _switch(self, table: _Table) -> None:
         before, self._table = self._table.active, table
@@ -162,4 +170,10 @@ def _read(settings: Settings, before: _Table) -> _Table:
     for name, version in before.active.items():
         if name in active:
             served.setdefault((name, version), before.served[name, version])
-    return _Table(served, active)
+    workers = settings.workers or available_cpus()
+    batches = {
+        classifier: before.batches.get(classifier)
+        or batch_size(classifier, settings.batching, workers=workers, most=settings.batching_most)
+        for classifier in served.values()
+    }
+    return _Table(served, active, batches)

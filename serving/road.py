@@ -10,7 +10,8 @@ from typing import Final
 from endolink.model.classifier import Classifier, Explain
 from endolink.model.frame import Frame
 from endolink.model.verdict import Verdict
-from endolink.serving.scheduler import Turn
+from endolink.serving.batching import Ask, Road
+from endolink.serving.turn import Turn
 
 # A frame's way to the network is some hundred short steps in numpy, each of which lets go of the
 # interpreter's lock. Two workers that take such steps together hand that lock to and fro, which
@@ -35,8 +36,10 @@ def walk(
     captured_at: datetime | None = None,
     sequence: int | None = None,
     explain: Explain = "none",
-) -> Verdict:
+) -> Road[Verdict]:
     """Judge `image` in its `turn`; the verdict's timing begins with the frame's admission.
+
+    It stops where the network is asked, which judges it alone or along with others.
 
     Raises
     ------
@@ -49,8 +52,7 @@ def walk(
         prepared = classifier.prepare(
             image, declared=declared, captured_at=captured_at, sequence=sequence
         )
-    turn.check("inference")
-    (verdict,) = classifier.judge([prepared], explain=explain)
+    verdict = yield Ask(classifier, prepared, explain)
     total = (perf_counter() - turn.admitted) * 1000
     timing = replace(verdict.timing_ms, queue=round(turn.waited_ms, 3), total=round(total, 3))
     verdict = replace(verdict, timing_ms=timing)

@@ -5,15 +5,15 @@ process use the machine's cores; the event loop only reads bodies and writes ans
 whole road is one job: a lone frame goes to an idle worker at once, and crosses threads twice,
 there and back.
 
-    verdict = await scheduler.run(job, lane="interactive", client=key, deadline=instant)
+    verdict = await scheduler.judge(job, lane="interactive", client=key, deadline=instant)
 
-    def job(turn: Turn) -> Verdict:         # on a worker
+    def job(turn: Turn) -> Road[Verdict]:                   # on a worker
         prepared = classifier.prepare(...)
-        turn.check("inference")             # goes no further for nobody, nor too late
+        verdict = yield Ask(classifier, prepared, "none")   # no further for nobody, nor too late
         ...
 
-Who cancels the task that awaits `run` takes the job with it: out of the queue at once, or at the
-next `check` where it runs already.
+Who cancels the task that awaits `judge` takes the job with it: out of the queue at once, or before
+the network where it runs already.
 """
 
 import asyncio
@@ -24,11 +24,14 @@ from queue import SimpleQueue
 from threading import Lock, Thread
 from time import perf_counter
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
-from endolink.model.classifier import Classifier, Prepared
+from endolink.model.classifier import Classifier
 from endolink.model.errors import Abandoned, DeadlineExceeded, Overloaded, ShuttingDown
-from endolink.model.verdict import Verdict
+from endolink.serving.batching import Gathering, Road, judge
 from endolink.serving.inflow import Inflow
+from endolink.serving.job import End, Job
+from endolink.serving.turn import Judged, Turn, nobody
 from endolink.serving.waiting import LANES, Lane, Waiting
 
 logger = logging.getLogger(__name__)
@@ -41,85 +44,6 @@ _FIRST_GUESS = 0.02
 # so that it follows a change of picture size within a second and is not moved by one slow job.
 _NEWEST = 0.1
 
-Judged = Callable[[Classifier, Prepared, Verdict], None]
-"""Hears of a verdict on the worker that made it: for counts, and for drift."""
-
-
-def _nobody(_classifier: Classifier, _prepared: Prepared, _verdict: Verdict) -> None:
-    return
-
-
-class Turn:
-    """A job's place in the queue, and then its turn on a worker.
-
-    `deadline` is an instant of `time.perf_counter`, or None; `waited_ms` is how long the job
-    waited, in milliseconds, once it runs. `judged` is told of each verdict, by whoever made it.
-    """
-
-    def __init__(
-        self, lane: Lane, client: str, deadline: float | None, judged: Judged = _nobody
-    ) -> None:
-        self.lane = lane
-        self.client = client
-        self.deadline = deadline
-        self.judged = judged
-        self.admitted = perf_counter()
-        self.waited_ms = 0.0
-        self.abandoned = False
-
-    def choose(self, arrived: float, deadline: float) -> None:
-        """Take on what this turn, that was only asked for, is now used for; on the worker.
-
-        It `arrived` after the turn was asked for or before; both are instants of
-        `time.perf_counter`.
-        """
-        self.admitted = arrived
-        self.deadline = deadline
-        self.waited_ms = (perf_counter() - arrived) * 1000
-
-    def check(self, step: str) -> None:
-        """Go on to `step` only where somebody waits for it, and not too late.
-
-        Raises
-        ------
-        Abandoned
-            Whoever asked has gone.
-        DeadlineExceeded
-            The deadline has passed.
-        """
-        if self.abandoned:
-            raise Abandoned("Nobody waits for this frame's verdict any more.")
-        if self.deadline is not None and perf_counter() >= self.deadline:
-            raise DeadlineExceeded(
-                f"The deadline passed before {step} began; send a newer frame, or allow more time."
-            )
-
-
-class _Job(Turn):
-    """What a worker needs beside the turn itself: what to do, and who is told."""
-
-    def __init__(
-        self,
-        work: Callable[[Turn], Any],
-        loop: asyncio.AbstractEventLoop,
-        *,
-        lane: Lane,
-        client: str,
-        deadline: float | None,
-        judged: Judged,
-    ) -> None:
-        super().__init__(lane, client, deadline, judged)
-        self.work = work
-        self.answer: asyncio.Future[Any] = loop.create_future()
-
-    def refuse(self, error: Exception) -> None:
-        if not self.answer.done():
-            self.answer.set_exception(error)
-
-    def succeed(self, answer: Any) -> None:
-        if not self.answer.done():
-            self.answer.set_result(answer)
-
 
 class Scheduler:
     """A bounded queue before a fixed number of worker threads; used from one event loop.
@@ -131,7 +55,15 @@ class Scheduler:
     a client that fills the queue loses its newest job to one that comes with less.
     """
 
-    def __init__(self, *, workers: int, queue: int, judged: Judged = _nobody) -> None:
+    def __init__(
+        self,
+        *,
+        workers: int,
+        queue: int,
+        judged: Judged = nobody,
+        batch_size: Callable[[Classifier], int] = lambda _: 1,
+        ran: Callable[[int], None] = lambda _: None,
+    ) -> None:
         if workers < 1 or queue < 0:
             raise ValueError(f"cannot schedule with {workers} workers and a queue of {queue}")
         self.workers = workers
@@ -141,8 +73,14 @@ class Scheduler:
         # written in C. A token says that a job was added, or that it is time to go.
         self._changed = Lock()
         self._tokens: SimpleQueue[None] = SimpleQueue()
-        self._waiting: Waiting[_Job] = Waiting()
-        self._running = 0
+        self._waiting: Waiting[Job] = Waiting()
+        # Workers that are busy, and jobs that were begun: of these, some wait for the network.
+        self._busy = 0
+        self._begun = 0
+        self._batch_size = batch_size
+        self._ran = ran
+        # A classifier that is replaced takes its own along.
+        self._gatherings: WeakKeyDictionary[Classifier, Gathering[Job]] = WeakKeyDictionary()
         self._closed = False
         self._idle = asyncio.Event()
         self._idle.set()
@@ -168,14 +106,19 @@ class Scheduler:
 
     @property
     def running(self) -> int:
-        """How many jobs run."""
-        return self._running
+        """How many jobs run, or wait for the network."""
+        return self._begun
+
+    @property
+    def idle(self) -> int:
+        """How many workers are free."""
+        return self.workers - self._busy
 
     @property
     def admitted(self) -> int:
         """How many jobs run or wait."""
         with self._changed:
-            return self._running + len(self._waiting)
+            return self._begun + len(self._waiting)
 
     def waiting(self, lane: Lane) -> int:
         """Say how many jobs wait in `lane`."""
@@ -211,11 +154,11 @@ class Scheduler:
             self._inflow.ask(client, perf_counter(), self.workers / self._service_seconds)
             self._admit(lane, client, deadline)
 
-    def _admit(self, lane: Lane, client: str, deadline: float | None) -> _Job | None:
+    def _admit(self, lane: Lane, client: str, deadline: float | None) -> Job | None:
         """Raise what `knock` raises, or give the job that has to make room, if one has to."""
         if self._draining:
             raise ShuttingDown("The service is shutting down; send the frame again elsewhere.")
-        idle = self.workers - self._running
+        idle = self.idle
         if deadline is not None:
             self._in_time(self._waiting.ahead(lane, client) + 1 - idle, deadline)
         waiting = self._waiting.count(lane)
@@ -224,7 +167,7 @@ class Scheduler:
         enough = waiting >= idle
         if enough and self._inflow.flood and not self._inflow.modest(client):
             raise self._overloaded(lane)
-        if waiting < self.queue + idle:
+        if waiting + self._begun < self.capacity:
             return None
         greedy = self._waiting.greediest(lane, client)
         if greedy is None:
@@ -259,7 +202,7 @@ class Scheduler:
         return before * self._service_seconds / self.workers / 2
 
     def _before(self, lane: Lane) -> int:
-        return self._running + sum(
+        return self._begun + sum(
             self._waiting.count(other) for other in LANES[: LANES.index(lane) + 1]
         )
 
@@ -272,6 +215,30 @@ class Scheduler:
             retry_after=wait,
         )
 
+    async def judge(
+        self,
+        road: Callable[[Turn], Road[Answer]],
+        *,
+        lane: Lane = "interactive",
+        client: str = "",
+        deadline: float | None = None,
+    ) -> Answer:
+        """Admit a job that asks the network, and run it on a worker, which gives it its turn.
+
+        `client` is any text that is the same for all of one client's jobs; `deadline` is an instant
+        of `time.perf_counter`. Cancelled, it takes the job with it.
+
+        Raises
+        ------
+        Overloaded, DeadlineExceeded, ShuttingDown
+            As `knock` does; DeadlineExceeded also where the job's turn, or the network's, comes too
+            late, and Overloaded where it has to make room for a client that asks for less.
+        """
+        answer: Answer = await self._run(
+            road, road=True, lane=lane, client=client, deadline=deadline
+        )
+        return answer
+
     async def run(
         self,
         work: Callable[[Turn], Answer],
@@ -280,20 +247,25 @@ class Scheduler:
         client: str = "",
         deadline: float | None = None,
     ) -> Answer:
-        """Admit `work` and run it on a worker, which gives it its turn.
+        """Do the same with `work` that does not ask the network, and is done in one go."""
+        answer: Answer = await self._run(
+            work, road=False, lane=lane, client=client, deadline=deadline
+        )
+        return answer
 
-        `client` is any text that is the same for all of one client's jobs; `deadline` is an instant
-        of `time.perf_counter`. Cancelled, it takes the job with it.
-
-        Raises
-        ------
-        Overloaded, DeadlineExceeded, ShuttingDown
-            As `knock` does; DeadlineExceeded also where the job's turn comes too late, and
-            Overloaded where it has to make room for a client that asks for less.
-        """
-        job = _Job(
+    async def _run(
+        self,
+        work: Callable[[Turn], Any],
+        *,
+        road: bool,
+        lane: Lane,
+        client: str,
+        deadline: float | None,
+    ) -> Any:
+        job = Job(
             work,
             asyncio.get_running_loop(),
+            road=road,
             lane=lane,
             client=client,
             deadline=deadline,
@@ -308,47 +280,96 @@ class Scheduler:
         self._idle.clear()
         self._tokens.put(None)
         try:
-            answer: Answer = await job.answer
+            return await job.answer
         except asyncio.CancelledError:
             job.abandoned = True
             with self._changed:
                 self._waiting.drop(job)
             self._rest()
             raise
-        return answer
 
     def _rest(self) -> None:
         if not self.admitted:
             self._idle.set()
 
+    def abreast(self, classifier: Classifier) -> int:
+        """Say how many frames of one request keep all workers busy, and fill half a queue."""
+        return self.workers + min(self._gathering(classifier).most - 1, self.queue // 2)
+
+    def _gathering(self, classifier: Classifier) -> Gathering[Job]:
+        found = self._gatherings.get(classifier)
+        if found is None:
+            with self._changed:
+                found = self._gatherings.setdefault(
+                    classifier, Gathering(self._batch_size(classifier))
+                )
+        return found
+
     def _work(self) -> None:
         while (job := self._next()) is not None:
-            started = perf_counter()
-            job.waited_ms = (started - job.admitted) * 1000
-            tell: Callable[..., None]
-            try:
-                job.check("decoding")
-                tell, what = job.succeed, job.work(job)
-            except Exception as error:  # noqa: BLE001 - whoever asked is told
-                tell, what = job.refuse, error
-            took = perf_counter() - started
+            self._walk(job)
+            # A traceback holds the job's frame, and that the picture: nobody keeps it while idle.
+            del job
+
+    def _walk(self, job: Job) -> None:
+        """Take `job` as far as it goes, and along with it whoever waits for the network with it."""
+        end = job.begin()
+        if end is not None:
+            self._finish([(job, end)], free=True)
+            return
+        assert job.ask is not None
+        gathering = self._gathering(job.ask.classifier)
+        batch = gathering.enter(job)
+        if not batch:
+            # Whoever is in the network takes it along.
             with self._changed:
-                self._running -= 1
+                self._busy -= 1
+        while batch:
+            ends = self._judge(gathering, batch)
+            batch = gathering.next()
+            self._finish(ends, free=not batch)
+
+    def _judge(self, gathering: Gathering[Job], batch: list[Job]) -> list[tuple[Job, End]]:
+        """Run the network for those of `batch` that are still of use, and take each to its end."""
+        began, wanted, ends = perf_counter(), [], []
+        for job in batch:
+            if (objection := job.objection()) is not None:
+                ends.append((job, job.end(objection)))
+            else:
+                job.waited_ms += (began - job.asked) * 1000
+                wanted.append(job)
+        outcomes = judge([job.ask for job in wanted if job.ask]) if wanted else []
+        gathering.leave(batch[0].lane)
+        took = perf_counter() - began
+        for job, outcome in zip(wanted, outcomes, strict=True):
+            job.worked += took / len(wanted)
+            ends.append((job, job.end(outcome)))
+        if wanted:
+            self._ran(len(wanted))
+        return ends
+
+    def _finish(self, ends: list[tuple[Job, End]], *, free: bool) -> None:
+        """Tell of each job how it ended; `free` says whether its worker now is."""
+        with self._changed:
+            self._begun -= len(ends)
+            self._busy -= free
+            for job, (_, what) in ends:
                 # What was cut short says nothing about what a frame takes.
                 if not isinstance(what, Abandoned | DeadlineExceeded):
-                    self._service_seconds += _NEWEST * (took - self._service_seconds)
+                    self._service_seconds += _NEWEST * (job.worked - self._service_seconds)
+        for job, (failed, what) in ends:
+            tell = job.refuse if failed else job.succeed
             job.answer.get_loop().call_soon_threadsafe(self._tell, tell, what)
-            # A traceback holds the job's frame, and that the picture: nobody keeps it while idle.
-            del job, tell, what
 
-    def _next(self) -> _Job | None:
+    def _next(self) -> Job | None:
         while True:
             self._tokens.get()
             with self._changed:
                 # None where whoever asked has gone meanwhile.
                 job = self._waiting.take()
                 if job is not None:
-                    self._running += 1
+                    self._busy += 1
+                    self._begun += 1
                     return job
                 if self._closed:
                     return None

@@ -13,6 +13,7 @@ from endolink.model.manifest import Precision
 from endolink.model.runtime import Provider
 from endolink.serving.access.settings import AccessSettings, is_loopback
 from endolink.serving.audit.settings import AuditSettings
+from endolink.serving.batch_size import Batching
 from endolink.serving.retention.settings import RetentionSettings
 from endolink.serving.signatures import Policy, SignatureSettings
 
@@ -63,6 +64,15 @@ class Settings(AccessSettings, AuditSettings, RetentionSettings, SignatureSettin
         None,
         ge=1,
         description="Frames judged at a time; by default as many as the container's CPU quota.",
+    )
+    batching: Batching = Field(
+        "auto",
+        description="Whether frames that are ready while the network runs go into it together: "
+        "`on`, `off`, or `auto`, where a model's warm-up finds that it saves enough. A frame that "
+        "finds the network free never waits.",
+    )
+    batching_most: int = Field(
+        8, ge=1, le=64, description="The most frames that one run of the network is given."
     )
     queue: int = Field(
         32,

@@ -240,7 +240,7 @@ class Session:
         asked = perf_counter()
         choice = Choice(self._mailbox, self._classifier, self._judging_s, self._traces)
         try:
-            verdict = await self._scheduler.run(choice.judge, client=self.name)
+            verdict = await self._scheduler.judge(choice.judge, client=self.name)
         except Exception as error:  # noqa: BLE001 - one frame must not end the stream
             # At the door no frame was chosen yet: the one that would have been is refused.
             item = choice.item or choice.take()

@@ -27,8 +27,9 @@ from endolink import __version__
 from endolink.model.classifier import Classifier, Prepared
 from endolink.model.errors import DeadlineExceeded, EndoLinkError, FrameError
 from endolink.model.verdict import Verdict
+from endolink.serving.batching import Road
 from endolink.serving.http.problems import PROBLEM
-from endolink.serving.scheduler import Turn
+from endolink.serving.turn import Turn
 
 Answer = TypeVar("Answer")
 Value = str | int | float | bool
@@ -57,12 +58,12 @@ class Trace:
         self._admitted: float | None = None
         self._answered: float | None = None
 
-    def follow(self, work: Callable[[Turn], Answer]) -> Callable[[Turn], Answer]:
+    def follow(self, work: Callable[[Turn], Road[Answer]]) -> Callable[[Turn], Road[Answer]]:
         """Give `work` so that its steps are spans; they are told on the worker that takes them."""
         if not self.span.is_recording():
             return work
 
-        def followed(turn: Turn) -> Answer:
+        def followed(turn: Turn) -> Road[Answer]:
             began = perf_counter()
             if self._admitted is None:
                 self._admitted = turn.admitted
@@ -75,7 +76,7 @@ class Trace:
 
             turn.judged = judged
             try:
-                return work(turn)
+                return (yield from work(turn))
             except Exception as error:
                 # A deadline that passes does so between the two.
                 name = "decode" if isinstance(error, FrameError | DeadlineExceeded) else "work"
@@ -151,7 +152,7 @@ class Traces:
         self._tracer = self._provider.get_tracer("endolink", __version__)
         self._frames = frames
 
-    def follow(self, work: Callable[[Turn], Answer]) -> Callable[[Turn], Answer]:
+    def follow(self, work: Callable[[Turn], Road[Answer]]) -> Callable[[Turn], Road[Answer]]:
         """Follow `work` for the request that asks for it, as `Trace.follow` does."""
         trace = _current.get()
         return work if trace is None else trace.follow(work)

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from endolink.model.errors import EndoLinkError
 from endolink.model.verdict import ExplainedVerdict, Timing, Verdict, to_json
+from endolink.serving.batching import Road
 from endolink.serving.http import body, examples, problems
 from endolink.serving.http.options import BatchOptions, FrameOptions
 from endolink.serving.http.resource import (
@@ -21,7 +22,7 @@ from endolink.serving.http.resource import (
     while_connected,
 )
 from endolink.serving.road import walk
-from endolink.serving.scheduler import Turn
+from endolink.serving.turn import Turn
 
 _IMAGE: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 _REQUEST_BODY: dict[str, Any] = {
@@ -111,9 +112,9 @@ async def judge_frame(request: Request) -> Response:
     with service.intake.hold(length, retry_after=lambda: scheduler.retry_after(lane)):
         data = await body.read(request, length, seconds=service.settings.upload_seconds)
 
-        def job(turn: Turn) -> tuple[Verdict, bytes, bytes, bool]:
+        def job(turn: Turn) -> Road[tuple[Verdict, bytes, bytes, bool]]:
             upload = body.unpack(data, content_type, max_bytes)
-            verdict = walk(
+            verdict = yield from walk(
                 turn,
                 classifier,
                 upload.image,
@@ -127,7 +128,7 @@ async def judge_frame(request: Request) -> Response:
             return verdict, written, upload.image, noted
 
         async def judged() -> tuple[Verdict, bytes]:
-            verdict, written, image, noted = await scheduler.run(
+            verdict, written, image, noted = await scheduler.judge(
                 service.followed(job), lane=lane, client=client, deadline=deadline
             )
             await remember(request, verdict, written, image, noted=noted)
@@ -156,7 +157,8 @@ async def judge_frames(request: Request) -> Response:
 
     A frame that cannot be judged has an `error` with the code that it would have alone, and the
     others go on. Their `sequence` counts from 0. They are `bulk` unless `priority` says otherwise,
-    have their turns one by one, and share the deadline: a frame that would begin later is told so.
+    have turns as if each came alone, and share the deadline: a frame that would begin later is told
+    so.
     """
     arrived = perf_counter()
     service = service_of(request)
@@ -168,12 +170,12 @@ async def judge_frames(request: Request) -> Response:
     scheduler.knock(lane=lane, client=client, deadline=deadline)
     content_type = request.headers.get("content-type", "")
     # As many as can be judged at a time: the rest of a batch does not fill the queue.
-    turns = asyncio.Semaphore(scheduler.workers)
+    turns = asyncio.Semaphore(scheduler.abreast(classifier))
 
     async def judge(sequence: int, data: bytes, content_type: str) -> BatchItem:
-        def job(turn: Turn) -> tuple[Verdict, bytes]:
+        def job(turn: Turn) -> Road[tuple[Verdict, bytes]]:
             upload = body.claim(data, content_type, classifier.limits.max_bytes)
-            verdict = walk(
+            verdict = yield from walk(
                 turn,
                 classifier,
                 upload.image,
@@ -185,7 +187,7 @@ async def judge_frames(request: Request) -> Response:
 
         try:
             async with turns:
-                verdict, image = await scheduler.run(
+                verdict, image = await scheduler.judge(
                     service.followed(job), lane=lane, client=client, deadline=deadline
                 )
             await remember(request, verdict, to_json(verdict), image)

@@ -38,7 +38,7 @@ from endolink.serving.http.resource import (
     while_connected,
 )
 from endolink.serving.road import walk
-from endolink.serving.scheduler import Turn
+from endolink.serving.turn import Turn
 
 _SERVER = {"name": "endolink", "version": __version__, "extensions": ["binary_tensor_data"]}
 _INPUTS = [
@@ -127,12 +127,12 @@ async def infer(request: Request) -> Response:
     classifier = _model(request)
     client = client_of(request)
     scheduler.knock(client=client)
-    turns = asyncio.Semaphore(scheduler.workers)
+    turns = asyncio.Semaphore(scheduler.abreast(classifier))
 
     async def judge(image: bytes | Frame, deadline: float | None) -> Verdict:
         async with turns:
             work = service.followed(lambda turn: walk(turn, classifier, image))
-            verdict = await scheduler.run(work, client=client, deadline=deadline)
+            verdict = await scheduler.judge(work, client=client, deadline=deadline)
         await remember(request, verdict, VERDICT_JSON.dump_json(verdict), image)
         return verdict
 

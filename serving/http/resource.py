@@ -18,8 +18,8 @@ from endolink.model.frame import Frame
 from endolink.model.verdict import Verdict
 from endolink.serving.access.principal import ANYBODY, Principal
 from endolink.serving.http.deprecation import Deprecation, used
-from endolink.serving.scheduler import Turn
 from endolink.serving.service import Service
+from endolink.serving.turn import Turn
 
 T = TypeVar("T")
 

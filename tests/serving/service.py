@@ -14,6 +14,7 @@ from PIL import Image
 from starlette.applications import Starlette
 
 from endolink.serving.app import create_app
+from endolink.serving.batching import Road
 from endolink.serving.models import Models
 from endolink.serving.server import make_server
 from endolink.serving.service import Service
@@ -65,6 +66,18 @@ def serve(settings: Settings, models: Models, app: Starlette | None = None) -> I
         server.should_exit = True
         thread.join(60)
         assert not thread.is_alive()
+
+
+def alone(road: Road[T]) -> T:
+    """Walk a road to its end, as the only one in the network."""
+    try:
+        ask = next(road)
+        (verdict,) = ask.classifier.judge([ask.prepared], explain=ask.explain)
+        road.send(verdict)
+    except StopIteration as end:
+        answer: T = end.value
+        return answer
+    raise AssertionError("it asks the network twice")
 
 
 def picture(kind: str = "JPEG", size: tuple[int, int] = (640, 512)) -> bytes:

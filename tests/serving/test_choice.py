@@ -3,8 +3,9 @@ from time import perf_counter
 from endolink.serving.choice import Choice
 from endolink.serving.mailbox import Arrival, Mailbox
 from endolink.serving.models import Models
-from endolink.serving.scheduler import Turn
+from endolink.serving.turn import Turn
 from endolink.serving.wire import StreamFrame
+from tests.serving.service import alone
 from tests.serving.test_mailbox import Nowhere
 
 SLOW_S = 1.0
@@ -23,7 +24,7 @@ def test_a_turn_judges_what_is_freshest_when_it_comes(models: Models, jpeg: byte
     choice = Choice(mailbox, models.get(None), SLOW_S, None)
     arrive(mailbox, 2, jpeg)
     arrive(mailbox, 3, jpeg, age_s=0.1)
-    verdict = choice.judge(turn)
+    verdict = alone(choice.judge(turn))
     choice.end()
     assert verdict is not None
     assert choice.item is not None
@@ -43,7 +44,7 @@ def test_where_all_are_late_nothing_is_judged(models: Models, jpeg: bytes) -> No
     arrive(mailbox, 1, jpeg)
     mailbox.deadline_s = 0.0
     choice = Choice(mailbox, models.get(None), SLOW_S, None)
-    assert choice.judge(Turn("interactive", "session", None)) is None
+    assert alone(choice.judge(Turn("interactive", "session", None))) is None
     choice.end()
     assert choice.item is None
     assert [dropped.reason for _, dropped in choice.dropped] == ["late"]

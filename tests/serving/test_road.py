@@ -1,19 +1,17 @@
-import threading
-
 import pytest
 
-from endolink.model.errors import Abandoned, DeadlineExceeded
+from endolink.model.errors import DeadlineExceeded
 from endolink.serving.models import Models
 from endolink.serving.road import walk
-from endolink.serving.scheduler import Turn
-from tests.serving.service import picture
+from endolink.serving.turn import Turn
+from tests.serving.service import alone
 
 
 def test_the_road_is_the_bare_one_with_the_wait_in_its_timing(models: Models, jpeg: bytes) -> None:
     classifier = models.get(None)
     turn = Turn("interactive", "", None)
     turn.waited_ms = 12.3456
-    verdict = walk(turn, classifier, jpeg, sequence=7)
+    verdict = alone(walk(turn, classifier, jpeg, sequence=7))
     (bare,) = classifier.score([jpeg])
     assert verdict.findings == bare.findings
     assert verdict.frame.sequence == 7
@@ -21,16 +19,15 @@ def test_the_road_is_the_bare_one_with_the_wait_in_its_timing(models: Models, jp
     assert verdict.timing_ms.total >= verdict.timing_ms.decode + verdict.timing_ms.inference - 0.01
 
 
-def test_the_network_is_not_run_for_nobody_nor_too_late(
-    models: Models, jpeg: bytes, monkeypatch: pytest.MonkeyPatch
+def test_it_stops_where_the_network_is_asked_and_is_told_why_there_is_no_verdict(
+    models: Models, jpeg: bytes
 ) -> None:
     classifier = models.get(None)
-    ran = threading.Event()
-    monkeypatch.setattr(classifier, "judge", lambda *_, **__: ran.set())
-    gone = Turn("interactive", "", None)
-    gone.abandoned = True
-    with pytest.raises(Abandoned):
-        walk(gone, classifier, jpeg)
+    turn, told = Turn("interactive", "", None), []
+    turn.judged = lambda *_: told.append("a verdict")
+    road = walk(turn, classifier, jpeg, explain="box")
+    ask = next(road)
+    assert (ask.classifier, ask.explain) == (classifier, "box")
     with pytest.raises(DeadlineExceeded, match="inference"):
-        walk(Turn("interactive", "", 0.0), classifier, picture("PNG"))
-    assert not ran.is_set()
+        road.throw(DeadlineExceeded("The deadline passed before inference began."))
+    assert not told

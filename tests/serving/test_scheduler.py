@@ -6,7 +6,8 @@ from time import perf_counter, sleep
 import pytest
 
 from endolink.model.errors import DeadlineExceeded, Overloaded, ShuttingDown
-from endolink.serving.scheduler import Scheduler, Turn
+from endolink.serving.scheduler import Scheduler
+from endolink.serving.turn import Turn
 from endolink.serving.waiting import Lane
 
 

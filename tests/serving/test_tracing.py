@@ -20,6 +20,7 @@ from websockets.asyncio.client import connect
 from endolink.model.egress import EgressRule
 from endolink.model.errors import EgressRefused, ExtraMissing
 from endolink.serving.app import create_app
+from endolink.serving.batching import Road
 from endolink.serving.models import Models
 from endolink.serving.settings import Settings
 from endolink.serving.wire import Hello, Judged, StreamFrame, dump
@@ -276,8 +277,8 @@ def test_a_collector_that_is_gone_holds_nobody_up(
 def test_where_no_collector_is_configured_nothing_of_it_is_there(
     running: Running, classifier_bundle: Path
 ) -> None:
-    def work(_: object) -> None:
-        return
+    def work(_: object) -> Road[None]:
+        yield from ()
 
     assert running.service.traces is None
     assert running.service.followed(work) is work
