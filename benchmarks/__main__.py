@@ -20,6 +20,7 @@ from benchmarks import (
     abandonment,
     archive,
     audit,
+    batching,
     comparison,
     link,
     overhead,
@@ -47,6 +48,11 @@ BENCHMARKS = {
     ),
     "throughput": Benchmark(
         "how many frames a second, for 1, 4 and 16 clients?", throughput.main, ("--seconds", "1")
+    ),
+    "batching": Benchmark(
+        "does it pay to judge frames together?",
+        batching.main,
+        ("--rounds", "1", "--threads", "1"),
     ),
     "streams": Benchmark(
         "how many live streams stay fresh?",

@@ -46,9 +46,9 @@ def _best(classifier: Classifier, workers: int, most: int) -> int:
         for size in (1, *sizes):
             classifier.rehearse(size)
         for _ in range(ROUNDS):
-            alone = _seconds(classifier, pool, workers, 1, most)
+            alone = seconds_a_frame(classifier, pool, workers, 1, most)
             for size, before in tuple(gains.items()):
-                gain = alone / _seconds(classifier, pool, workers, size, most)
+                gain = alone / seconds_a_frame(classifier, pool, workers, size, most)
                 gains[size] = min(gain, before)
                 if gain * (1 - MARGIN) < 1:
                     # Where no batch wins, as on plain processors, that is known after one round.
@@ -56,7 +56,7 @@ def _best(classifier: Classifier, workers: int, most: int) -> int:
     return max(gains, key=gains.__getitem__, default=1)
 
 
-def _seconds(
+def seconds_a_frame(
     classifier: Classifier, pool: ThreadPoolExecutor, workers: int, size: int, frames: int
 ) -> float:
     """Say what a frame takes where each worker runs about as many `frames`, `size` at once."""

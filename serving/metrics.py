@@ -189,7 +189,7 @@ class _Now(Collector):
             ages.add_metric((lane,), self._scheduler.oldest_seconds(lane))
         yield ages
         for name, meaning, value in (
-            ("running_frames", "Frames that workers are busy with.", self._scheduler.running),
+            ("running_frames", "Frames that are being judged.", self._scheduler.running),
             ("workers", "Worker threads.", self._scheduler.workers),
             (
                 "service_seconds",

@@ -53,6 +53,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         ("overhead", ("bare road", "POST /v1/frames", "≤ 1.12")),
         ("throughput", ("bare road, 1 thread", "service, 16 clients")),
+        ("batching", ("1 thread(s) a run", "8 a run")),
         ("streams", ("answered", "100 ms")),
         ("overload", ("one client", "4 × capacity", "≤ 2")),
         ("abandonment", ("answered, each", "60 posted and closed")),

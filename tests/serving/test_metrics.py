@@ -2,6 +2,7 @@ import asyncio
 import re
 from dataclasses import replace
 
+import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -9,8 +10,9 @@ from endolink.serving.intake import Intake
 from endolink.serving.metrics import Metrics
 from endolink.serving.models import Models
 from endolink.serving.scheduler import Scheduler
+from endolink.serving.settings import Settings
 from tests.conftest import REPOSITORY
-from tests.serving.service import Running
+from tests.serving.service import Running, serve
 
 
 def samples(metrics: Metrics) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
@@ -88,3 +90,23 @@ def test_every_metric_is_documented(running: Running) -> None:
         re.findall(r"\bendolink_[a-z_]+", (REPOSITORY / "docs/service.md").read_text())
     )
     assert exported == documented
+
+
+def test_runs_of_the_network_and_what_they_may_be_given_are_shown(
+    settings: Settings, jpeg: bytes
+) -> None:
+    together = settings.model_copy(update={"batching": "on", "batching_most": 3, "workers": 2})
+    models = Models.open(together)
+    assert models.batch_size(models.get()) == 3
+    with serve(together, models) as running, httpx.Client(base_url=running.url) as client:
+        for _ in range(2):
+            assert client.post("/v1/frames", content=jpeg).is_success
+        files = [("frame", (f"{number}.jpg", jpeg, "image/jpeg")) for number in range(6)]
+        answer = client.post("/v1/frames:batch", files=files).json()
+        assert [item["verdict"]["frame"]["sequence"] for item in answer["frames"]] == [*range(6)]
+        metrics = running.service.metrics
+        assert value(metrics, "endolink_network_frames_sum") == 8
+        assert 4 <= value(metrics, "endolink_network_frames_count") <= 8
+        name, version = models.get().identity.name, models.get().identity.version
+        most = value(metrics, "endolink_model_batch_frames", model=name, version=version)
+        assert most == 3

@@ -29,7 +29,14 @@ def test_settings_do_not_change() -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("PORT", "70000"), ("PROVIDER", "tpu"), ("THREADS", "0"), ("MAX_PIXELS", "999999999999")],
+    [
+        ("PORT", "70000"),
+        ("PROVIDER", "tpu"),
+        ("THREADS", "0"),
+        ("BATCHING", "maybe"),
+        ("BATCHING_MOST", "0"),
+        ("MAX_PIXELS", "999999999999"),
+    ],
 )
 def test_a_bad_value_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(f"ENDOLINK_{name}", value)
