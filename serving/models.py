@@ -170,10 +170,20 @@ def _read(settings: Settings, before: _Table) -> _Table:
     for name, version in before.active.items():
         if name in active:
             served.setdefault((name, version), before.served[name, version])
-    workers = settings.workers or available_cpus()
     batches = {
-        classifier: before.batches.get(classifier)
-        or batch_size(classifier, settings.batching, workers=workers, most=settings.batching_most)
+        classifier: before.batches.get(classifier) or _batch_size(settings, classifier, before)
         for classifier in served.values()
     }
     return _Table(served, active, batches)
+
+
+def _batch_size(settings: Settings, classifier: Classifier, before: _Table) -> int:
+    """Say how many frames a network that was just opened is given at once."""
+    batching, most = settings.batching, settings.batching_most
+    workers = settings.workers or available_cpus()
+    name = classifier.identity.name
+    if batching == "auto" and name in before.active:
+        # Measured while frames are judged it would slow them down, and be wrong.
+        most = before.batches[before.served[name, before.active[name]]]
+        batching = "on"
+    return batch_size(classifier, batching, workers=workers, most=most)

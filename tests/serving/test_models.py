@@ -95,3 +95,23 @@ def test_a_change_that_fails_changes_nothing_and_is_remembered(tmp_path: Path) -
     replace(folder, version="1.1.0")
     models.reload()
     assert models.failure is None
+
+
+def test_a_new_version_is_batched_as_the_one_before_without_measuring_under_load(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tiny_bundle(tmp_path / "one", version="1.0.0")
+    asked: list[tuple[str, int]] = []
+
+    def decide(_: object, batching: str, *, workers: int, most: int) -> int:
+        asked.append((batching, most))
+        return 3
+
+    monkeypatch.setattr("endolink.serving.models.batch_size", decide)
+    models = Models.open(Settings(bundles=(folder,), provider="cpu", workers=2))
+    before = models.get()
+    replace(folder, version="2.0.0", seed=1)
+    models.reload()
+    assert models.get().identity.version == "2.0.0"
+    assert models.batch_size(models.get()) == models.batch_size(before) == 3
+    assert asked == [("auto", 8), ("on", 3)]
