@@ -35,8 +35,8 @@ SMALLEST_VIEW = 0.03
 GROUND_WITHIN = 3
 GROUND_SHOWN, MORE_SHOWN = 0.3, 0.05
 MOST_GROUNDS = 6
-# Nor is it black, nor, as tissue is, redder than anything else.
-DARKEST_GROUND, REDDEST_GROUND = 20, 1.5
+# Nor is it as dark as the black of video is, nor, as tissue is, redder than anything else.
+DARKEST_GROUND, REDDEST_GROUND = 6, 1.5
 # Where another lit part is at least this share of the largest, the one with the most relief is the
 # view: what software drew is flat.
 RIVAL = 0.15
