@@ -74,9 +74,10 @@ def find_view(frame: Frame, *, detail: int = FINE) -> View:
     """Find the illuminated picture in `frame`, whatever the scope's mask and wherever it lies.
 
     A scope's picture is convex, so its outline is the convex hull of the largest lit area: a dark
-    lumen inside is kept, whether or not it reaches the edge. Text, then insets, are looked for
-    first, so that they neither widen the hull nor stay in the mask; text on a copy with at most
-    `detail` pixels on its longer side.
+    lumen inside is kept, whether or not it reaches the edge. A ground that software drew counts as
+    black, and of several large areas the one with the most relief is taken, for panels are flat.
+    Text, then insets, are looked for first, so that they neither widen the hull nor stay in the
+    mask; text on a copy with at most `detail` pixels on its longer side.
     """
     pixels = frame.pixels
     height, width = pixels.shape[:2]
