@@ -88,6 +88,9 @@ class Sessions:
     def leave(self, session: Session) -> None:
         """Take in that a connection of `session` has closed; after the last its time runs."""
         if session.name in self._sessions and not session.connected:
+            # Connections that break together leave one after the other.
+            if (expiry := self._expiries.get(session.name)) is not None:
+                expiry.cancel()
             self._expiries[session.name] = asyncio.get_running_loop().call_later(
                 self._grace_s, self._expire, session
             )

@@ -64,6 +64,22 @@ def test_who_has_another_connection_has_not_left(models: Models) -> None:
     run(models, main, grace_s=0.1)
 
 
+def test_who_loses_both_connections_at_once_and_returns_is_not_forgotten(models: Models) -> None:
+    async def main(sessions: Sessions) -> None:
+        first, second = Ear(), Ear()
+        session = sessions.enter(Hello(clock_us()), first)
+        sessions.enter(Hello(clock_us(), resume=session.name), second)
+        first.close()
+        second.close()
+        sessions.leave(session)
+        sessions.leave(session)
+        assert sessions.enter(Hello(clock_us(), resume=session.name), Ear()) is session
+        await asyncio.sleep(0.2)
+        assert len(sessions) == 1
+
+    run(models, main, grace_s=0.1)
+
+
 def test_a_client_with_another_clock_is_another_client(models: Models) -> None:
     async def main(sessions: Sessions) -> None:
         session = sessions.enter(Hello(clock_us()), Ear())
