@@ -137,16 +137,11 @@ def _from_our_page(websocket: WebSocket, origins: tuple[str, ...]) -> bool:
 
 async def _serve(socket: _Socket, sessions: Sessions, service: Service) -> None:
     try:
-        async with asyncio.timeout(HELLO_S):
-            hello = await _hello(socket, sessions)
+        hello = await _hello(socket, sessions)
         if hello is None:
             return
         principal = await service.gate.admit(hello.credential, "stream")
         session = sessions.enter(hello, socket, owner=principal.name)
-    except TimeoutError:
-        detail = f"The first message is a hello, within {HELLO_S:.0f} s."
-        socket.send(_fault(sessions, StreamMessageInvalid(detail), fatal=True))
-        return
     except EndoLinkError as error:
         socket.send(_fault(sessions, error, fatal=True))
         socket.close(_TRY_AGAIN if isinstance(error, Overloaded) else _POLICY)
@@ -206,15 +201,32 @@ async def _note(visit: _Visit, audit: Recorder, sessions: Sessions) -> None:
 
 
 async def _hello(socket: _Socket, sessions: Sessions) -> Hello | None:
-    while (message := await socket.read(HELLO_S)) is not None:
-        try:
-            if isinstance(message, str):
-                said = read_client(message)
-                if isinstance(said, Hello):
-                    return said
-            raise StreamMessageInvalid("The first message is a hello; frames follow it.")
-        except StreamMessageInvalid as error:
-            socket.send(_fault(sessions, error, fatal=False))
+    """Wait for the hello; None where the client has gone.
+
+    Raises
+    ------
+    StreamMessageInvalid
+        What came instead was none: to try again would change nothing.
+    RequestInvalid
+        Nothing came in time: its link may be down, and to try again is right.
+    """
+    wrong: StreamMessageInvalid | None = None
+    try:
+        async with asyncio.timeout(HELLO_S):
+            while (message := await socket.read(HELLO_S)) is not None:
+                try:
+                    if isinstance(message, str):
+                        said = read_client(message)
+                        if isinstance(said, Hello):
+                            return said
+                    raise StreamMessageInvalid("The first message is a hello; frames follow it.")
+                except StreamMessageInvalid as error:
+                    wrong = error
+                    socket.send(_fault(sessions, error, fatal=False))
+    except TimeoutError:
+        if wrong is not None:
+            raise wrong from None
+        raise RequestInvalid(f"The first message is a hello, within {HELLO_S:.0f} s.") from None
     return None
 
 

@@ -181,7 +181,7 @@ def test_who_says_nothing_is_not_waited_for(
 
     async def main() -> None:
         async with talk(running.url, greet=False) as it:
-            assert (await it.one(Fault)).code == "stream-message-invalid"
+            assert (await it.one(Fault)).code == "request-invalid"
             await it.until(lambda: it.closed)
         address = running.url.replace("http", "ws") + "/v1/streams"
         async with connect(address, proxy=None) as mute:
@@ -190,6 +190,23 @@ def test_who_says_nothing_is_not_waited_for(
             assert '"request-invalid"' in str(last)
 
     asyncio.run(main())
+
+
+def test_a_late_hello_may_be_tried_again_and_a_wrong_one_not(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Whose link is down as it connects has done nothing wrong.
+    monkeypatch.setattr(streams, "HELLO_S", 0.1)
+
+    async def end(*said: str) -> Fault:
+        async with talk(running.url, greet=False) as it:
+            for text in said:
+                await it.socket.send(text)
+            await it.until(lambda: it.closed)
+            return next(fault for fault in it.all(Fault) if fault.fatal)
+
+    assert asyncio.run(end()).code == "request-invalid"
+    assert asyncio.run(end('{"type": "hello", "clock_us": -1}')).code == "stream-message-invalid"
 
 
 def test_too_many_streams_are_told_when_to_return(settings: Settings, models: Models) -> None:
