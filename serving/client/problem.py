@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from endolink.model.errors import EndoLinkError, Overloaded, ServiceUnreachable
+from endolink.model.errors import EndoLinkError, Overloaded, RateLimited, ServiceUnreachable
 
 # What is worth waiting where the service did not say how long.
 _RETRY_S = 1.0
@@ -16,8 +16,9 @@ def as_error(problem: Mapping[str, Any]) -> EndoLinkError:
     """
     detail = str(problem.get("detail") or "The service gave no reason.")
     code = str(problem.get("code"))
-    if code == Overloaded.code:
-        return Overloaded(detail, float(problem.get("retry_after") or _RETRY_S))
+    for busy in (Overloaded, RateLimited):
+        if code == busy.code:
+            return busy(detail, float(problem.get("retry_after") or _RETRY_S))
     for kind in _tree(EndoLinkError):
         if kind.code == code:
             return kind(detail)
