@@ -10,6 +10,7 @@ the next frame takes the other; one that breaks is opened again, and the session
 """
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -21,10 +22,13 @@ from websockets.exceptions import WebSocketException
 
 from endolink.model.errors import (
     EndoLinkError,
+    Forbidden,
+    FrameUnsupported,
     ModelUnknown,
     Overloaded,
     SessionUnknown,
     StreamMessageInvalid,
+    Unauthenticated,
 )
 from endolink.serving.client.flight import Flight
 from endolink.serving.client.pace import Pace, Retry
@@ -56,6 +60,10 @@ CONNECT_S: Final = 5.0
 EVENTS: Final = 1000
 # How often a stall is looked for: a fraction of the shortest.
 _LOOK_S: Final = 0.02
+# More than a connection holds back before it is given up.
+_ECHOES: Final = 50
+# What no further try mends: it is raised.
+_FINAL: Final = (ModelUnknown, StreamMessageInvalid, Unauthenticated, Forbidden)
 
 
 @dataclass(frozen=True)
@@ -90,14 +98,16 @@ class _Lane:
         self.socket = socket
         self.flight = Flight()
         self.sending: asyncio.Task[None] | None = None
+        # What came over the other connection already, and is still to come over this one.
+        self.echoes: deque[Condition] = deque(maxlen=_ECHOES)
 
     def room(self, window: int) -> bool:
         busy = self.sending is not None and not self.sending.done()
         return not busy and len(self.flight) < window
 
-    def send(self, frame: StreamFrame) -> None:
-        self.flight.send(frame.sequence, clock_us() / 1e6)
-        self.sending = asyncio.create_task(self._send(frame.pack()))
+    def send(self, sequence: int, message: bytes) -> None:
+        self.flight.send(sequence, clock_us() / 1e6)
+        self.sending = asyncio.create_task(self._send(message))
 
     async def _send(self, message: bytes) -> None:
         # A connection that breaks is noticed, and told, where it is read.
@@ -141,7 +151,6 @@ class AsyncStream:
         self._over = False
         self.ready: Ready | None = None
         self.advice: Advice | None = None
-        self._condition: Condition | None = None
         self._switched: Switched | None = None
         self._alerts: dict[str, Alert] = {}  # the last of each finding
         self.statistics = Statistics()
@@ -197,7 +206,8 @@ class AsyncStream:
         Raises
         ------
         EndoLinkError
-            The service refuses the session for good: no such model, or a message it cannot read.
+            The service refuses the session for good: no such model, credentials that it does not
+            know or that do not suffice, or a message it cannot read.
         """
         event = await self._events.get()
         if event is None:
@@ -229,23 +239,29 @@ class AsyncStream:
         side, quality = self._fixed
         if self._adapt and self.advice is not None:
             side, quality = self.advice.side, self.advice.quality
-        picture = captured.picture
-        if isinstance(picture, bytes):
-            image = picture
-        else:
+        try:
             # Pillow lets go of the interpreter's lock: what comes meanwhile is read meanwhile.
-            image = await asyncio.to_thread(encode, picture, side, quality)
+            image = (
+                captured.picture
+                if isinstance(captured.picture, bytes)
+                else await asyncio.to_thread(encode, captured.picture, side, quality)
+            )
+            sent_after_us = max(0, clock_us() - captured.at_us)
+            frame = StreamFrame(
+                captured.sequence, captured.at_us, image, sent_after_us, box=captured.box
+            )
+            message = frame.pack()
+        except Exception as error:  # noqa: BLE001 - one picture must not end the stream
+            code = FrameUnsupported.code
+            self._drop(Dropped(captured.sequence, "unreadable", code, f"Not sent: {error}"))
+            return
+        if lane not in self._lanes:
+            self._drop(Dropped(captured.sequence, "lost"))
+            return
         self._captured_us[captured.sequence] = captured.at_us
-        frame = StreamFrame(
-            captured.sequence,
-            captured.at_us,
-            image,
-            max(0, clock_us() - captured.at_us),
-            box=captured.box,
-        )
         self.statistics.sent += 1
         self.statistics.sent_bytes += len(image)
-        lane.send(frame)
+        lane.send(captured.sequence, message)
 
     def _choose(self) -> _Lane | None:
         """Give the connection that the next frame takes; None where none has room."""
@@ -290,7 +306,7 @@ class AsyncStream:
                 # Unless the other connection has begun another meanwhile.
                 if self.ready is not None and self.ready.session == resume:
                     self.ready = None
-            except (ModelUnknown, StreamMessageInvalid) as error:
+            except _FINAL as error:
                 self._tell(error)
                 return
             except Overloaded as error:
@@ -347,12 +363,12 @@ class AsyncStream:
         if isinstance(message, Judged | Dropped):
             self._answered(lane, message)
         elif isinstance(message, Ready | Switched | Advice | Alert | Condition):
-            if message in (self.advice, self._condition, self._switched, *self._alerts.values()):
+            if message in (self.advice, self._switched, *self._alerts.values()):
                 return  # it came over the other connection, too
+            if isinstance(message, Condition) and self._is_echo(lane, message):
+                return
             if isinstance(message, Alert):
                 self._alerts[message.finding] = message
-            if isinstance(message, Condition):
-                self._condition = message
             elif isinstance(message, Switched):
                 self._switched = message
                 if self.ready is not None:
@@ -363,6 +379,16 @@ class AsyncStream:
             elif isinstance(message, Advice):
                 self.advice = message
             self._tell(message)
+
+    def _is_echo(self, lane: _Lane, message: Condition) -> bool:
+        """Say whether `message` came over the other connection; it may be news to come again."""
+        if message in lane.echoes:
+            lane.echoes.remove(message)
+            return True
+        for other in self._lanes:
+            if other is not None and other is not lane:
+                other.echoes.append(message)
+        return False
 
     def _answered(self, lane: _Lane, message: Judged | Dropped) -> None:
         now_us = clock_us()

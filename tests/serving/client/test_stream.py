@@ -7,15 +7,18 @@ from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from endolink import sample_data
-from endolink.model.errors import ModelUnknown
+from endolink.model.errors import EndoLinkError, Forbidden, ModelUnknown, Unauthenticated
+from endolink.serving.access.keys import KeyRing
+from endolink.serving.client.picture import Picture, encode
 from endolink.serving.client.stream import Answer, AsyncStream, Event
 from endolink.serving.models import Models
 from endolink.serving.settings import Settings
-from endolink.serving.wire import Alert, Dropped, Ready, Switched
+from endolink.serving.wire import Alert, Condition, Dropped, Ready, Switched
 from tests.bundles import tiny_bundle
 from tests.serving.service import Running, picture, serve
 
@@ -243,6 +246,94 @@ def test_a_model_that_is_not_served_is_an_error_and_not_tried_again(running: Run
                     await listen(stream, [])
 
     asyncio.run(main())
+
+
+def test_who_is_not_let_in_is_told_so(
+    classifier_bundle: Path, models: Models, tmp_path: Path
+) -> None:
+    ring = KeyRing(tmp_path / "keys.json")
+    _, score = ring.create("score", ["score"])
+    settings = Settings(port=0, bundles=(classifier_bundle,), keys=ring.path)
+
+    async def refusal(url: str, credential: str | None) -> type[EndoLinkError]:
+        async with AsyncStream(url, credential=credential) as stream, asyncio.timeout(5):
+            with pytest.raises(EndoLinkError) as met:
+                await listen(stream, [])
+        return met.type
+
+    with serve(settings, models) as running:
+        assert asyncio.run(refusal(running.url, None)) is Unauthenticated
+        assert asyncio.run(refusal(running.url, score)) is Forbidden
+
+
+def test_a_picture_that_is_none_ends_as_dropped_and_the_next_is_judged(running: Running) -> None:
+    async def main() -> tuple[Dropped, Event]:
+        async with AsyncStream(running.url, deadline_ms=SLOW_MS) as stream:
+            heard: list[Event] = []
+            listening = asyncio.create_task(listen(stream, heard))
+            wrong = np.zeros((64, 80, 3))
+            stream.offer(wrong)  # type: ignore[arg-type]
+            await until(lambda: count(heard, Dropped))
+            stream.offer(LARGE)
+            await until(lambda: count(heard, Answer))
+        await listening
+        ends = [event for event in heard if isinstance(event, Answer | Dropped)]
+        assert isinstance(ends[0], Dropped)
+        return ends[0], ends[1]
+
+    dropped, answer = asyncio.run(main())
+    assert (dropped.sequence, dropped.reason) == (0, "unreadable")
+    assert "float64" in str(dropped.detail)
+    assert isinstance(answer, Answer)
+
+
+def test_a_frame_whose_connection_breaks_while_it_is_compressed_is_lost(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, broken = threading.Event(), threading.Event()
+
+    def slowly(picture: Picture, side: int, quality: int) -> bytes:
+        begun.set()
+        broken.wait(20)
+        return encode(picture, side, quality)
+
+    monkeypatch.setattr("endolink.serving.client.stream.encode", slowly)
+
+    async def main(wire: Wire) -> list[Event]:
+        async with AsyncStream(wire.url, hedge=False) as stream:
+            heard: list[Event] = []
+            listening = asyncio.create_task(listen(stream, heard))
+            await until(lambda: stream.connected)
+            stream.offer(LARGE)
+            await until(begun.is_set)
+            wire.refusing = True
+            wire.cut()
+            await until(lambda: not stream.connected)
+            broken.set()
+            await until(lambda: count(heard, Dropped))
+        await listening
+        return heard
+
+    with wired(running) as wire:
+        (lost,) = [event for event in asyncio.run(main(wire)) if isinstance(event, Dropped)]
+    assert (lost.sequence, lost.reason) == (0, "lost")
+
+
+def test_a_state_that_comes_back_is_told_again_and_once(running: Running) -> None:
+    async def main() -> list[str]:
+        async with AsyncStream(running.url, deadline_ms=SLOW_MS) as stream:
+            heard: list[Event] = []
+            listening = asyncio.create_task(listen(stream, heard))
+            for number in (1, 2):
+                stream.offer(LARGE)
+                await until(lambda n=number: count(heard, Answer) == n)  # type: ignore[misc]
+                # After a second without a frame.
+                await until(lambda n=number: count(heard, Condition) >= n)  # type: ignore[misc]
+            await asyncio.sleep(0.3)
+        await listening
+        return [event.state for event in heard if isinstance(event, Condition)]
+
+    assert asyncio.run(main()) == ["ready", "ready"]
 
 
 def test_the_client_is_told_when_another_version_judges(tmp_path: Path) -> None:
