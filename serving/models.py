@@ -25,12 +25,13 @@ class _Table:
 
     `active` says which version answers, by name, where a request names none; the first name is the
     one that answers where a request names nothing at all. `batches` says how many frames each
-    one's network is given at once.
+    one's network is given at once. `held` are the versions that the folders held of each name.
     """
 
     served: Mapping[Key, Classifier]
     active: Mapping[str, str]
     batches: Mapping[Classifier, int]
+    held: Mapping[str, Sequence[str]]
 
 
 @dataclass
@@ -57,7 +58,7 @@ class Models:
         BundleError, ProviderUnavailable, SigningKeyUnusable
             As `Classifier.open` does; BundleInvalid where two bundles have one name and version.
         """
-        return cls(settings, _read(settings, _Table({}, {}, {})))
+        return cls(settings, _read(settings, _Table({}, {}, {}, {})))
 
     @property
     def failure(self) -> str | None:
@@ -103,7 +104,8 @@ class Models:
 
         A bundle that is new is verified, self-tested and warmed up beside those that serve; then
         all answer at once. The version that answered before stays, for whoever names it and for
-        `activate`, until the next change of its name. Where anything fails nothing changes.
+        `activate`, until the folders hold something else of its name again; while they do not, a
+        version that was activated goes on. Where anything fails nothing changes.
 
         Raises
         ------
@@ -131,6 +133,7 @@ class Models:
             self.get(name, version)
             table = self._table
             self._switch(replace(table, active={**table.active, name: version}))
+            self._failure = None
 
     def _switch(self, table: _Table) -> None:
         before, self._table = self._table.active, table
@@ -142,7 +145,7 @@ class Models:
 def _read(settings: Settings, before: _Table) -> _Table:
     """Open what the folders hold, take over from `before` what is the same."""
     served: dict[Key, Classifier] = {}
-    active: dict[str, str] = {}
+    held: dict[str, list[str]] = {}
     # Read again each time: who is trusted changes without a restart, too.
     doorkeeper = Doorkeeper.of(settings.policy, settings.signers)
     for path in settings.bundles or (None,):
@@ -166,15 +169,19 @@ def _read(settings: Settings, before: _Table) -> _Table:
             precision=settings.precision,
             limits=settings.limits,
         )
-        active.setdefault(name, version)
-    for name, version in before.active.items():
-        if name in active:
-            served.setdefault((name, version), before.served[name, version])
+        held.setdefault(name, []).append(version)
+    active = {name: versions[0] for name, versions in held.items()}
+    # Another name's change, or none, takes nobody's way back, nor brings back what was left.
+    same = {name for name, versions in held.items() if before.held.get(name) == versions}
+    active |= {name: before.active[name] for name in same}
+    for (name, version), classifier in before.served.items():
+        if name in same or (name in active and version == before.active[name]):
+            served.setdefault((name, version), classifier)
     batches = {
         classifier: before.batches.get(classifier) or _batch_size(settings, classifier, before)
         for classifier in served.values()
     }
-    return _Table(served, active, batches)
+    return _Table(served, active, batches, held)
 
 
 def _batch_size(settings: Settings, classifier: Classifier, before: _Table) -> int:

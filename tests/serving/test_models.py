@@ -67,6 +67,31 @@ def test_a_new_version_takes_over_and_gives_back(tmp_path: Path) -> None:
     assert models.get() is first
 
 
+def test_the_way_back_outlasts_changes_of_others(tmp_path: Path) -> None:
+    folder = tiny_bundle(tmp_path / "tiny", version="1.0.0")
+    other = tiny_bundle(tmp_path / "other", name="other", version="1.0.0", seed=3)
+    models = Models.open(Settings(bundles=(folder, other), provider="cpu"))
+    replace(folder, version="2.0.0", seed=1)
+    models.reload()
+    models.reload()
+    models.activate("tiny", "1.0.0")
+    # Nobody who brings another model a new version brings back what this one was left for.
+    replace(other, name="other", version="2.0.0", seed=4)
+    models.reload()
+    assert models.get("tiny").identity.version == "1.0.0"
+    assert models.get("other").identity.version == "2.0.0"
+    # It is the folders' change that says otherwise.
+    replace(folder, version="3.0.0", seed=2)
+    models.reload()
+    assert models.get("tiny").identity.version == "3.0.0"
+    assert models.get("tiny", "1.0.0")
+    with pytest.raises(ModelUnknown):
+        models.get("tiny", "2.0.0")
+    replace(folder, version="1.0.0")
+    models.reload()
+    assert models.get("tiny").identity.version == "1.0.0"
+
+
 def test_what_was_replaced_twice_is_let_go(tmp_path: Path) -> None:
     folder = tiny_bundle(tmp_path / "tiny", version="1.0.0")
     models = Models.open(Settings(bundles=(folder,), provider="cpu"))
@@ -92,9 +117,11 @@ def test_a_change_that_fails_changes_nothing_and_is_remembered(tmp_path: Path) -
         models.reload()
     assert models.get("tiny") is first
     assert models.failure == "bundle-tampered"
+    models.activate("tiny", "1.0.0")
+    assert models.failure is None
     replace(folder, version="1.1.0")
     models.reload()
-    assert models.failure is None
+    assert models.get("tiny") is not first
 
 
 def test_a_new_version_is_batched_as_the_one_before_without_measuring_under_load(
