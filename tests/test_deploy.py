@@ -10,18 +10,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 
 from endolink.serving.app import RESOURCES
-from endolink.serving.intake import Intake
-from endolink.serving.metrics import Metrics
 from endolink.serving.models import Models
-from endolink.serving.scheduler import Scheduler
 from endolink.serving.settings import Settings
 from tests.bundles import tiny_bundle
 from tests.conftest import REPOSITORY
-from tests.serving.service import serve
+from tests.serving.service import Running, picture, serve
 
 DEPLOY = REPOSITORY / "deploy"
 
@@ -98,20 +96,35 @@ def test_the_image_asks_itself_how_it_is(tmp_path: Path, *, encrypted: bool) -> 
     assert ask(running.port) != 0
 
 
-def test_what_is_scaled_on_is_measured(tmp_path: Path) -> None:
-    (metric,) = of_kind("HorizontalPodAutoscaler")["spec"]["metrics"]
-    models = Models.open(Settings(bundles=(tiny_bundle(tmp_path / "tiny"),), provider="cpu"))
+def test_what_is_scaled_on_is_measured_and_grows_in_a_flood(tmp_path: Path) -> None:
+    metrics = of_kind("HorizontalPodAutoscaler")["spec"]["metrics"]
+    settings = Settings(
+        port=0, bundles=(tiny_bundle(tmp_path / "tiny"),), provider="cpu", workers=1, queue=4
+    )
+    large = picture(size=(1280, 1024))
 
-    async def text() -> str:
-        metrics = Metrics()
-        scheduler = Scheduler(workers=1, queue=1)
-        metrics.watch(models, scheduler, Intake(bodies=1, max_bytes=1))
-        await scheduler.drain()
-        return metrics.text().decode()
+    async def flood(running: Running) -> str:
+        """Ask for much more than can be judged, and give what is measured meanwhile."""
+        async with httpx.AsyncClient(base_url=running.url, timeout=30) as client:
 
-    wanted = metric["pods"]["metric"]
-    ((key, value),) = wanted["selector"]["matchLabels"].items()
-    assert f'{wanted["name"]}{{{key}="{value}"}}' in asyncio.run(text())
+            async def ask() -> bool:
+                return (await client.post("/v1/frames", content=large)).status_code == 503
+
+            while not any(await asyncio.gather(*(ask() for _ in range(20)))):
+                pass
+            return (await client.get("/metrics")).text
+
+    with serve(settings, Models.open(settings)) as running:
+        text = asyncio.run(flood(running))
+    above = []
+    for metric in metrics:
+        wanted, target = metric["pods"]["metric"], metric["pods"]["target"]["averageValue"]
+        ((key, value),) = wanted["selector"]["matchLabels"].items()
+        sample = re.escape(f'{wanted["name"]}{{{key}="{value}"}}')
+        now = re.search(rf"^{sample} (\S+)$", text, re.MULTILINE)
+        assert now, wanted
+        above.append(float(now[1]) > int(target.removesuffix("m")) / 1000)
+    assert any(above)
 
 
 def test_settings_of_the_deployments_exist() -> None:
