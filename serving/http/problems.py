@@ -4,6 +4,7 @@ A problem has the error's stable `code`, its `title` and its `detail`. It never 
 frame, nor anything of the request that was not understood, and neither has the log.
 """
 
+import asyncio
 import json
 import logging
 import math
@@ -270,6 +271,12 @@ class _LastResort:
 
         try:
             await self._app(scope, receive, watch)
+        except asyncio.CancelledError:
+            # The server gives up what is still under way when the time for stopping is over.
+            if not started:
+                detail = "The service stopped before this was answered; send it again elsewhere."
+                response = answer(Request(scope), errors.ShuttingDown(detail))
+                await response(scope, receive, send)
         except Exception as error:  # noqa: BLE001 - that is what it is for
             _count(scope, "internal")
             response = _unexpected(error)

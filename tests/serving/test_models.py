@@ -117,11 +117,19 @@ def test_a_change_that_fails_changes_nothing_and_is_remembered(tmp_path: Path) -
         models.reload()
     assert models.get("tiny") is first
     assert models.failure == "bundle-tampered"
-    models.activate("tiny", "1.0.0")
-    assert models.failure is None
     replace(folder, version="1.1.0")
     models.reload()
-    assert models.get("tiny") is not first
+    assert models.failure is None
+
+
+def test_a_version_that_is_activated_mends_a_failure(tmp_path: Path) -> None:
+    folder = tiny_bundle(tmp_path / "tiny", version="1.0.0")
+    models = Models.open(Settings(bundles=(folder,), provider="cpu"))
+    shutil.rmtree(folder)
+    with pytest.raises(BundleMissing):
+        models.reload()
+    models.activate("tiny", "1.0.0")
+    assert models.failure is None
 
 
 def test_a_new_version_is_batched_as_the_one_before_without_measuring_under_load(

@@ -7,9 +7,10 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
+from endolink.serving.models import Models
 from endolink.serving.server import make_server
 from endolink.serving.settings import Settings
-from tests.serving.service import Running
+from tests.serving.service import Running, serve
 
 
 def test_the_port_is_told_once_it_answers_there(running: Running) -> None:
@@ -58,3 +59,22 @@ def test_the_log_goes_to_standard_error(level: str, expected: list[str]) -> None
     )
     assert done.stdout == ""
     assert [line.split()[-1] for line in done.stderr.splitlines()] == expected
+
+
+def test_what_outlasts_the_time_for_stopping_is_told_so_and_is_no_fault(
+    settings: Settings, models: Models, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = settings.model_copy(update={"shutdown_grace": 1})
+    with socket.socket() as client:
+        with serve(settings, models) as running:
+            client.connect(("127.0.0.1", running.port))
+            # A body that never comes to its end.
+            client.sendall(b"POST /v1/frames HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nslow")
+            with httpx.Client(base_url=running.url) as other:
+                while not running.service.intake.held_bytes:
+                    assert other.get("/healthz").status_code == 200
+        client.settimeout(10)
+        answer = client.recv(65536)
+    assert b" 503 " in answer.partition(b"\r\n")[0]
+    assert b"shutting-down" in answer
+    assert not any(record.exc_info for record in caplog.records)
