@@ -146,3 +146,17 @@ def test_the_unit_is_one_that_systemd_takes(tmp_path: Path) -> None:
         [program, "verify", "--man=no", copy], capture_output=True, text=True, check=False
     )
     assert "endolink.service" not in done.stderr, done.stderr
+
+
+def test_the_unit_leaves_room_for_keys_and_an_audit_log() -> None:
+    unit = (DEPLOY / "endolink.service").read_text()
+    said = dict(line.split("=", 1) for line in unit.splitlines() if re.match("[A-Z]", line))
+    # The files are readable for their owner alone: it has to be the same one each time.
+    assert "DynamicUser" not in said
+    assert said["ProtectSystem"] == "strict"
+    folders = set(re.findall(r"/var/lib/[a-z]+", unit))
+    assert folders == {f"/var/lib/{said['StateDirectory']}"}
+    assert (
+        f"useradd --system --home-dir /var/lib/endolink --shell /usr/sbin/nologin {said['User']}"
+        in unit
+    )
