@@ -71,7 +71,7 @@ class Health(Collector):
             yield "queue-full"
         if self._lately(Overloaded.code):
             yield "refusing"
-        if len(self.sessions) >= self.sessions.most > 0:
+        if self.sessions.full and self.sessions.most > 0:
             yield "streams-full"
         if self._lately("internal"):
             yield "failing"

@@ -28,7 +28,8 @@ _RETRY_S = 5.0
 class Sessions:
     """Sessions by their secret names; used from one event loop.
 
-    At most `most` at a time. One without a connection is kept for `grace_s`.
+    At most `most` at a time. One without a connection is kept for `grace_s`, unless its place is
+    needed: whoever has been away longest makes room.
     """
 
     def __init__(
@@ -59,6 +60,11 @@ class Sessions:
 
     def __iter__(self) -> Iterator[Session]:
         return iter(self._sessions.values())
+
+    @property
+    def full(self) -> bool:
+        """Whether there is room for nobody: every place is taken, and by somebody who is here."""
+        return len(self._sessions) >= self.most and not self._expiries
 
     def enter(self, hello: Hello, connection: Connection, *, owner: str = "") -> Session:
         """Begin the session that `hello` asks for, or go on with the one that it names.
@@ -122,13 +128,15 @@ class Sessions:
 
     def _begin(self, hello: Hello, owner: str) -> Session:
         self._models.get(hello.model)
-        if len(self._sessions) >= self.most:
+        if self.full:
             self.counts.session("refused")
             raise Overloaded(
                 f"{self.most} streams go on, which is as many as are taken; try again in "
                 f"{_RETRY_S:.0f} s.",
                 retry_after=_RETRY_S,
             )
+        if len(self._sessions) >= self.most:
+            self._expire(self._sessions[next(iter(self._expiries))])
         # Whoever knows the name may resume: it has to be one that nobody guesses.
         session = Session(
             token_urlsafe(24),

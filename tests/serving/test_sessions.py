@@ -80,6 +80,24 @@ def test_who_loses_both_connections_at_once_and_returns_is_not_forgotten(models:
     run(models, main, grace_s=0.1)
 
 
+def test_who_is_away_longest_makes_room_and_who_is_here_never_does(models: Models) -> None:
+    async def main(sessions: Sessions) -> None:
+        ears = [Ear(), Ear()]
+        first, second = (sessions.enter(Hello(clock_us()), ear) for ear in ears)
+        for ear, session in zip(ears, (first, second), strict=True):
+            ear.close()
+            sessions.leave(session)
+        sessions.enter(Hello(clock_us()), Ear())
+        with pytest.raises(SessionUnknown):
+            sessions.enter(Hello(clock_us(), resume=first.name), Ear())
+        assert sessions.enter(Hello(clock_us(), resume=second.name), Ear()) is second
+        with pytest.raises(Overloaded):
+            sessions.enter(Hello(clock_us()), Ear())
+        assert len(sessions) == 2
+
+    run(models, main)
+
+
 def test_a_client_with_another_clock_is_another_client(models: Models) -> None:
     async def main(sessions: Sessions) -> None:
         session = sessions.enter(Hello(clock_us()), Ear())
