@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from endolink.model.errors import AuditKeyUnusable
+from endolink.serving.disk import is_private
 
 _FORMAT: Final = "endolink-audit-checkpoint-1"
 _SPAN_FORMAT: Final = "endolink-audit-span-1"
@@ -170,7 +171,7 @@ class SigningKey:
             There is none, or others may read it.
         """
         try:
-            if path.stat().st_mode & 0o077:
+            if not is_private(path):
                 raise AuditKeyUnusable(f"{path}: others may read this key; chmod 600 {path}")
             key = serialization.load_pem_private_key(path.read_bytes(), password=None)
         except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:

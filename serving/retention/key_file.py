@@ -13,7 +13,7 @@ from typing import Final, Self
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 
 from endolink.model.errors import RetentionKeyUnusable
-from endolink.serving.disk import sync_folder
+from endolink.serving.disk import is_private, sync_folder
 
 _KEY_BYTES: Final = 32
 _FORMAT: Final = "endolink-retention-1"
@@ -122,7 +122,7 @@ def _given(path: Path) -> Iterator[WrappingKey]:
 
 def _read(path: Path) -> WrappingKey:
     try:
-        if path.stat().st_mode & 0o077:
+        if not is_private(path):
             raise RetentionKeyUnusable(f"{path}: others may read this key; chmod 600 {path}")
         stored = json.loads(path.read_bytes())
         secret = b64decode(stored["key"], validate=True)

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from endolink.serving.disk import sync_folder
+from endolink.serving.disk import is_private, sync_folder
 
 
 def test_a_folder_is_brought_to_the_disk_and_let_go(
@@ -21,3 +21,26 @@ def test_a_folder_is_brought_to_the_disk_and_let_go(
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         sync_folder(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("mode", "own", "handed"),
+    [
+        (0o600, True, True),
+        (0o400, True, True),
+        # As Kubernetes gives a secret's file to the group of a pod that is not root.
+        (0o440, False, True),
+        (0o460, False, False),
+        (0o444, False, False),
+        (0o604, False, False),
+    ],
+)
+def test_a_secret_is_its_owners_or_was_handed_to_us(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, own: bool, handed: bool
+) -> None:
+    path = tmp_path / "key"
+    path.touch()
+    path.chmod(mode)
+    assert is_private(path) is own
+    monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
+    assert is_private(path) is handed
