@@ -10,6 +10,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 from urllib.error import URLError
@@ -138,7 +139,15 @@ def _published(issuer: str) -> list[jwt.PyJWK]:
     if discovered.get("issuer") != issuer:
         raise ValueError("the configuration is of another issuer")
     described = _fetch(str(discovered["jwks_uri"]))
-    return [jwt.PyJWK(each) for each in described["keys"] if each.get("use", "sig") == "sig"]
+    keys = []
+    for each in described["keys"]:
+        # A kind that is not known here is passed over (RFC 7517, section 5).
+        with suppress(jwt.PyJWTError):
+            if each.get("use", "sig") == "sig":
+                keys.append(jwt.PyJWK(each))
+    if not keys:
+        raise ValueError("none of its keys can be used")
+    return keys
 
 
 def _fetch(url: str) -> dict[str, Any]:

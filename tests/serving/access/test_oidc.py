@@ -5,6 +5,7 @@ import socket
 import time
 from base64 import urlsafe_b64encode
 from pathlib import Path
+from typing import Any
 
 import httpx
 import jwt
@@ -85,6 +86,22 @@ def test_keys_roll_over_and_a_provider_may_be_away(
     with provider(modules, number, key="new") as url:
         assert tokens.recognise(token(url)), "a key that is not known yet is fetched"
         assert tokens.recognise(old) is None, "one that is withdrawn is not taken any more"
+
+
+def test_a_kind_of_key_that_is_not_known_here_keeps_nobody_out(
+    issuer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As a provider adds one beside its others (RFC 7517, section 5).
+    fetch = oidc._fetch
+
+    def with_another(url: str) -> dict[str, Any]:
+        found = fetch(url)
+        if "keys" in found:
+            found["keys"].insert(0, {"kty": "AKP", "alg": "ML-DSA-65", "kid": "new", "pub": "AA"})
+        return found
+
+    monkeypatch.setattr(oidc, "_fetch", with_another)
+    assert Tokens(Provider(issuer, "endolink")).recognise(token(issuer))
 
 
 def test_nonsense_does_not_make_us_ask_the_provider(issuer: str) -> None:
