@@ -24,22 +24,25 @@ CURVE = np.round(255 * np.log1p(np.arange(256) / 20) / np.log1p(255 / 20)).astyp
 SIDE_SHOWN = 0.6
 OUTLINE_SHOWN = 0.84
 # An inset is black; or it is drawn by steps and of one colour (within so many levels) in so many of
-# its pixels; or it is a second picture, then large enough and drawn by steps on every side. Where
-# the one colour is no brighter than BLACK and more than DRAWN_ON_BLACK is not, it is no inset but
-# the view's corner, and what is black beside it.
+# its pixels; or it is a second picture, then large enough and drawn by steps on every side. On a
+# larger screen, where the one colour is no brighter than BLACK and more than DRAWN_ON_BLACK is not,
+# it is no inset but the view's corner, and what is black beside it.
 EMPTY, DRAWN_ON_BLACK, BLACK = 0.05, 0.33, 20
 BLACK_FLAT, PLAIN_FLAT, FLAT_WITHIN = 0.8, 0.5, 3
 PLAIN_DRAWN, PICTURE_DRAWN, PICTURE_SIDE = 0.8, 0.86, 0.7
 SMALLEST_PICTURE = 0.12
 
 
-def find_insets(colours: NDArray[np.uint8], lit: Mask, written: Mask) -> list[Box]:
+def find_insets(
+    colours: NDArray[np.uint8], lit: Mask, written: Mask, *, on_screen: bool = False
+) -> list[Box]:
     """Find the rectangles (x0, y0, x1, y1) drawn into a picture of at most 255 pixels a side.
 
     `colours` is uint8 H×W×3; `lit` and `written` are bool H×W, True where it is not black and where
     there is text, whose lines are straight as well. Tissue has no edges that are straight, level or
     upright, and sharp over a twentieth of the picture: so every two such upright lines are tried as
-    a rectangle with every two level ones, the picture's own borders among them.
+    a rectangle with every two level ones, the picture's own borders among them. `on_screen` says
+    that the picture was cut out of a larger screen, and has a margin of that.
     """
     shortest = max(6, round(SHORTEST_EDGE * max(lit.shape)))
     if min(lit.shape) < 2 * shortest:
@@ -47,7 +50,7 @@ def find_insets(colours: NDArray[np.uint8], lit: Mask, written: Mask) -> list[Bo
     planes = np.take(CURVE, colours.transpose(2, 0, 1))
     upright = _steps(planes, axis=2) & ~written
     level = np.ascontiguousarray(_steps(planes, axis=1).T) & ~written.T
-    picture = _Picture(colours, lit.copy(), ~lit | written, upright, level, shortest)
+    picture = _Picture(colours, lit.copy(), ~lit | written, upright, level, shortest, on_screen)
     found: list[Box] = []
     while len(found) < MOST_INSETS:
         box = _best_inset(picture)
@@ -69,6 +72,7 @@ class _Picture:
     upright: Mask
     level: Mask
     shortest: int
+    on_screen: bool
 
     def forget(self, box: Box) -> None:
         """Take an inset away; its sides speak for no other."""
@@ -148,7 +152,7 @@ def _is_inset(picture: _Picture, box: Box, drawn: float, weakest: float) -> bool
         return flat >= BLACK_FLAT
     large = min(x1 - x0, y1 - y0) > SMALLEST_PICTURE * max(picture.lit.shape)
     corner = colour <= BLACK and DRAWN_ON_BLACK * area < light < 0.6 * area
-    plain = flat >= PLAIN_FLAT and not corner
+    plain = flat >= PLAIN_FLAT and not (picture.on_screen and corner)
     return plain or (large and drawn >= PICTURE_DRAWN and weakest >= PICTURE_SIDE)
 
 
