@@ -31,7 +31,11 @@ _MOST_BYTES: Final = 2**20
 # whoever sends nonsense does not make us ask the provider for each.
 _FRESH_S: Final = 3600.0
 _AGAIN_S: Final = 10.0
+# While nothing is known of its keys nobody gets in, so that it is asked sooner; but not by every
+# request, each of which would hold a thread for as long as the provider takes not to answer.
+_AWAY_S: Final = 2.0
 _LONGEST_TOKEN: Final = 8192
+_UNREACHABLE: Final = "the identity provider's keys cannot be fetched, and no token can be checked"
 # What comes of an answer that is not what a provider publishes.
 _UNFIT: Final = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
@@ -76,7 +80,7 @@ class Tokens:
         self._clock = clock
         self._lock = threading.Lock()
         self._keys: dict[str | None, jwt.PyJWK] = {}
-        self._fetched = float("-inf")
+        self._fetched = self._failed = float("-inf")
 
     def recognise(self, token: str) -> Principal | None:
         """Give whose token this is; None for whatever is wrong with it.
@@ -84,7 +88,7 @@ class Tokens:
         Raises
         ------
         IdentityUnreachable
-            Its keys have never been fetched, and cannot be now.
+            Its keys have never been fetched, and could not be now or a moment ago.
         """
         try:
             if len(token) > _LONGEST_TOKEN:
@@ -120,13 +124,14 @@ class Tokens:
         return self._keys.get(key_id)
 
     def _refresh(self) -> None:
+        if not self._keys and self._clock() - self._failed < _AWAY_S:
+            raise IdentityUnreachable(_UNREACHABLE)
         try:
             keys = _published(self.provider.issuer)
         except (*_UNFIT, URLError, jwt.PyJWTError) as error:
             if not self._keys:
-                raise IdentityUnreachable(
-                    "the identity provider's keys cannot be fetched, and no token can be checked"
-                ) from error
+                self._failed = self._clock()
+                raise IdentityUnreachable(_UNREACHABLE) from error
             # With the keys that are known tokens go on to be checked while it is away.
             self._fetched = self._clock() - _FRESH_S + _AGAIN_S
             return

@@ -123,6 +123,28 @@ def test_without_any_key_it_is_said() -> None:
         )
 
 
+def test_a_provider_that_is_away_is_not_asked_by_every_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+
+    def away(url: str) -> dict[str, Any]:
+        asked.append(url)
+        raise OSError("nobody there")
+
+    monkeypatch.setattr(oidc, "_fetch", away)
+    now = 1000.0
+    tokens = Tokens(Provider("https://login.example", "endolink"), clock=lambda: now)
+    for _ in range(20):
+        with pytest.raises(IdentityUnreachable):
+            tokens.recognise(unsigned({"sub": "x"}, "any"))
+    assert len(asked) == 1
+    now += oidc._AWAY_S
+    with pytest.raises(IdentityUnreachable):
+        tokens.recognise(unsigned({"sub": "x"}, "any"))
+    assert len(asked) == 2
+
+
 def test_roles_may_say_what_somebody_may() -> None:
     by_roles = Provider("https://login.example", "endolink", "realm.roles", prefix="")
     assert by_roles.scopes({"realm": {"roles": ["score", "other"]}}) == {"score"}
