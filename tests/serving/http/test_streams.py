@@ -1,17 +1,23 @@
 import asyncio
 import random
 from dataclasses import replace
+from pathlib import Path
 
 import httpx
 import pytest
 from websockets.asyncio.client import connect
+from websockets.client import ClientProtocol
+from websockets.protocol import State
+from websockets.uri import parse_uri
 
 from endolink.model.classifier import Classifier
+from endolink.serving.access.keys import KeyRing
 from endolink.serving.http import streams
+from endolink.serving.mailbox import Connection
 from endolink.serving.models import Models
 from endolink.serving.pings import FIRST_PINGS
 from endolink.serving.settings import Settings
-from endolink.serving.stream import MAX_FRAME_BYTES
+from endolink.serving.stream import MAX_FRAME_BYTES, Session
 from endolink.serving.wire import Bye, Dropped, Fault, Hello, Judged, StreamFrame, dump
 from tests.serving.service import Running, picture, serve
 from tests.serving.talk import Talk, clock_us, greeted, talk
@@ -303,3 +309,57 @@ def test_a_verdict_of_a_stream_holds_nothing_but_the_contract(running: Running) 
     assert judged.state == "watching"
     assert set(judged.warnings) <= {"unfamiliar", *judged.verdict.reasons}
     assert replace(judged.verdict, age_ms=None) != judged.verdict
+
+
+def test_a_client_whose_key_was_revoked_is_not_listened_to_even_if_it_stays(
+    models: Models, classifier_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "RECHECK_S", 0.1)
+    monkeypatch.setattr(streams, "STREAM_S", 0.1)
+    taken: list[int] = []
+    receive = Session.receive
+
+    def counted(session: Session, connection: Connection, message: bytes) -> None:
+        taken.append(len(message))
+        receive(session, connection, message)
+
+    monkeypatch.setattr(Session, "receive", counted)
+    ring = KeyRing(tmp_path / "keys.json")
+    kept, key = ring.create("viewer", ["stream"])
+
+    async def main(port: int) -> None:
+        # A client that answers no close: its protocol hears nothing after the handshake.
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        protocol = ClientProtocol(parse_uri(f"ws://127.0.0.1:{port}/v1/streams"))
+        protocol.send_request(protocol.connect())
+        writer.writelines(protocol.data_to_send())
+        protocol.receive_data(await reader.readuntil(b"\r\n\r\n"))
+        assert protocol.state is State.OPEN
+
+        async def send(message: str | bytes) -> None:
+            if isinstance(message, str):
+                protocol.send_text(message.encode())
+            else:
+                protocol.send_binary(message)
+            writer.writelines(protocol.data_to_send())
+            await asyncio.sleep(0.02)
+
+        await send(dump(Hello(clock_us(), credential=key)))
+        async with asyncio.timeout(20):
+            while len(taken) < 3:
+                await send(StreamFrame(len(taken) + 1, clock_us(), SMALL).pack())
+            ring.revoke(kept.id)
+            heard = b""
+            while b"unauthenticated" not in heard:
+                await send(StreamFrame(len(taken) + 1, clock_us(), SMALL).pack())
+                heard += await reader.read(2**16)
+        # What was on its way when it was told to go.
+        await asyncio.sleep(0.2)
+        known = len(taken)
+        for number in range(20):
+            await send(StreamFrame(10_000 + number, clock_us(), SMALL).pack())
+        assert len(taken) == known
+        writer.close()
+
+    with serve(Settings(port=0, bundles=(classifier_bundle,), keys=ring.path), models) as running:
+        asyncio.run(main(running.port))
