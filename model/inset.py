@@ -24,25 +24,20 @@ CURVE = np.round(255 * np.log1p(np.arange(256) / 20) / np.log1p(255 / 20)).astyp
 SIDE_SHOWN = 0.6
 OUTLINE_SHOWN = 0.84
 # An inset is black; or it is drawn by steps and of one colour (within so many levels) in so many of
-# its pixels; or it is a second picture, then large enough and drawn by steps on every side. On a
-# larger screen, where the one colour is no brighter than BLACK and more than DRAWN_ON_BLACK is not,
-# it is no inset but the view's corner, and what is black beside it.
-EMPTY, DRAWN_ON_BLACK, BLACK = 0.05, 0.33, 20
+# its pixels; or it is a second picture, then large enough and drawn by steps on every side.
+EMPTY = 0.05
 BLACK_FLAT, PLAIN_FLAT, FLAT_WITHIN = 0.8, 0.5, 3
 PLAIN_DRAWN, PICTURE_DRAWN, PICTURE_SIDE = 0.8, 0.86, 0.7
 SMALLEST_PICTURE = 0.12
 
 
-def find_insets(
-    colours: NDArray[np.uint8], lit: Mask, written: Mask, *, on_screen: bool = False
-) -> list[Box]:
+def find_insets(colours: NDArray[np.uint8], lit: Mask, written: Mask) -> list[Box]:
     """Find the rectangles (x0, y0, x1, y1) drawn into a picture of at most 255 pixels a side.
 
     `colours` is uint8 H×W×3; `lit` and `written` are bool H×W, True where it is not black and where
     there is text, whose lines are straight as well. Tissue has no edges that are straight, level or
     upright, and sharp over a twentieth of the picture: so every two such upright lines are tried as
-    a rectangle with every two level ones, the picture's own borders among them. `on_screen` says
-    that the picture was cut out of a larger screen, and has a margin of that.
+    a rectangle with every two level ones, the picture's own borders among them.
     """
     shortest = max(6, round(SHORTEST_EDGE * max(lit.shape)))
     if min(lit.shape) < 2 * shortest:
@@ -50,7 +45,7 @@ def find_insets(
     planes = np.take(CURVE, colours.transpose(2, 0, 1))
     upright = _steps(planes, axis=2) & ~written
     level = np.ascontiguousarray(_steps(planes, axis=1).T) & ~written.T
-    picture = _Picture(colours, lit.copy(), ~lit | written, upright, level, shortest, on_screen)
+    picture = _Picture(colours, lit.copy(), ~lit | written, upright, level, shortest)
     found: list[Box] = []
     while len(found) < MOST_INSETS:
         box = _best_inset(picture)
@@ -72,7 +67,6 @@ class _Picture:
     upright: Mask
     level: Mask
     shortest: int
-    on_screen: bool
 
     def forget(self, box: Box) -> None:
         """Take an inset away; its sides speak for no other."""
@@ -143,17 +137,14 @@ def _is_inset(picture: _Picture, box: Box, drawn: float, weakest: float) -> bool
     """Judge a rectangle by what it holds, and by the share of its outline that steps draw."""
     x0, y0, x1, y1 = box
     light = np.count_nonzero(picture.lit[y0:y1, x0:x1])
-    area = (x1 - x0) * (y1 - y0)
-    empty = light < EMPTY * area
+    empty = light < EMPTY * (x1 - x0) * (y1 - y0)
     if light > 0.5 * np.count_nonzero(picture.lit) or (not empty and drawn < PLAIN_DRAWN):
         return False
-    flat, colour = _flatness(picture.colours[y0 + 2 : y1 - 2, x0 + 2 : x1 - 2])
+    flat = _flatness(picture.colours[y0 + 2 : y1 - 2, x0 + 2 : x1 - 2])
     if empty:
         return flat >= BLACK_FLAT
     large = min(x1 - x0, y1 - y0) > SMALLEST_PICTURE * max(picture.lit.shape)
-    corner = colour <= BLACK and DRAWN_ON_BLACK * area < light < 0.6 * area
-    plain = flat >= PLAIN_FLAT and not (picture.on_screen and corner)
-    return plain or (large and drawn >= PICTURE_DRAWN and weakest >= PICTURE_SIDE)
+    return flat >= PLAIN_FLAT or (large and drawn >= PICTURE_DRAWN and weakest >= PICTURE_SIDE)
 
 
 def _to_border(box: Box, lit: Mask) -> Box:
@@ -224,14 +215,11 @@ def _support(
     return seen, silent
 
 
-def _flatness(inner: NDArray[np.uint8]) -> tuple[float, int]:
-    """Say which share of the pixels of an H×W×3 picture is of its middle colour.
-
-    The second is that colour's brightest channel.
-    """
+def _flatness(inner: NDArray[np.uint8]) -> float:
+    """Say which share of the pixels of an H×W×3 picture is of its middle colour."""
     every = 1 + math.isqrt(inner.size // 1200)
     pixels = inner[::every, ::every].reshape(-1, 3).astype(np.int16)
     if not len(pixels):
-        return 0.0, 0
+        return 0.0
     middle = np.sort(pixels, axis=0)[len(pixels) // 2]
-    return float((np.abs(pixels - middle) <= FLAT_WITHIN).all(axis=1).mean()), int(middle.max())
+    return float((np.abs(pixels - middle) <= FLAT_WITHIN).all(axis=1).mean())

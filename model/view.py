@@ -145,7 +145,7 @@ def _search(
     margin = (x1 - x0 + y1 - y0) // 40 + 4
     low, high = (max(0, x0 - margin), max(0, y0 - margin)), (x1 + margin, y1 + margin)
     close = (*low, min(fine.width, high[0]), min(fine.height, high[1]))
-    again, insets = _look(_coarse(fine, ground, texts, close, whole.grounds), on_screen=True)
+    again, insets = _look(_coarse(fine, ground, texts, close, whole.grounds))
     return outline if again is None else again, insets
 
 
@@ -204,12 +204,10 @@ def _coarse(
     return _Coarse((left, top), reduction, colours, dim, lit, written, grounds)
 
 
-def _look(
-    seen: _Coarse, *, on_screen: bool = False
-) -> tuple[NDArray[np.float64] | None, list[Box]]:
+def _look(seen: _Coarse) -> tuple[NDArray[np.float64] | None, list[Box]]:
     """Find the view's outline (N×2 corners x, y) and the insets, both in the whole picture."""
     lit = seen.lit.copy()
-    insets = find_insets(seen.colours, lit, seen.written, on_screen=on_screen)
+    insets = find_insets(seen.colours, lit, seen.written)
     for x0, y0, x1, y1 in insets:
         # The rim of a black one is the view's own edge.
         if lit[y0:y1, x0:x1].mean() > 0.1:
