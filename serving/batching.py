@@ -7,7 +7,7 @@ and the Synchronization-Parallelism Tradeoff", SPAA 2010). A worker that leaves 
 prepares the next one.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Generic, Protocol, TypeVar
@@ -108,11 +108,14 @@ def _kind(member: Asks) -> tuple[Lane, Explain | None]:
     return member.lane, member.ask.explain if member.ask else None
 
 
-def judge(asks: Sequence[Ask]) -> list[Verdict | Exception]:
+def judge(
+    asks: Sequence[Ask], objection: Callable[[int], Exception | None] = lambda _: None
+) -> list[Verdict | Exception]:
     """Run the network once for all of `asks`, of one classifier and one kind of explanation.
 
     Gives for each its verdict, or why there is none. Where the run fails each is judged alone, so
-    that none fails for another's sake.
+    that none fails for another's sake: unless `objection`, asked with its place among `asks`, gives
+    a reason why it is of no use by then.
     """
     first = asks[0]
     try:
@@ -120,5 +123,6 @@ def judge(asks: Sequence[Ask]) -> list[Verdict | Exception]:
     except Exception as error:  # noqa: BLE001 - whoever asked is told
         if len(asks) == 1:
             return [error]
-        return [outcome for ask in asks for outcome in judge([ask])]
+        # The run that failed, and those of the ones before, took their time.
+        return [objection(place) or judge([ask])[0] for place, ask in enumerate(asks)]
     return list(verdicts)

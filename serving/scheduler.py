@@ -338,7 +338,8 @@ class Scheduler:
             else:
                 job.waited_ms += (began - job.asked) * 1000
                 wanted.append(job)
-        outcomes = judge([job.ask for job in wanted if job.ask]) if wanted else []
+        asks = [job.ask for job in wanted if job.ask]
+        outcomes = judge(asks, lambda place: wanted[place].objection()) if asks else []
         gathering.leave(batch[0].lane)
         took = perf_counter() - began
         for job, outcome in zip(wanted, outcomes, strict=True):

@@ -3,7 +3,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from time import perf_counter
+from time import perf_counter, sleep
 
 import pytest
 
@@ -293,6 +293,42 @@ def test_what_fails_in_the_network_is_told_to_each(
         held.failing = None
         assert len((await scheduler.judge(road(classifier, images[0]))).findings) > 0
         await scheduler.drain()
+
+    asyncio.run(main())
+
+
+def test_what_became_late_in_a_run_that_failed_is_not_run_again(
+    classifier: Classifier, images: list[bytes], held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge_alone = classifier.judge
+    deadlines: list[float] = []
+
+    def failing(prepared: Sequence[Prepared], *, explain: Explain = "none") -> list[Verdict]:
+        if len(prepared) == 1:
+            return judge_alone(prepared, explain=explain)
+        sleep(max(0.0, deadlines[0] - perf_counter()))
+        raise MemoryError("no room for so many")
+
+    monkeypatch.setattr(classifier, "judge", failing)
+
+    async def main() -> None:
+        scheduler = Scheduler(workers=2, queue=8, batch_size=lambda _: 8)
+        first = asyncio.create_task(scheduler.judge(road(classifier, images[0])))
+        await asyncio.to_thread(held.inside.acquire)
+        deadlines.append(perf_counter() + 1)
+        late = asyncio.create_task(
+            scheduler.judge(road(classifier, images[1]), deadline=deadlines[0])
+        )
+        stays = asyncio.create_task(scheduler.judge(road(classifier, images[2])))
+        await until(lambda: scheduler.running == 3 and scheduler.idle == 1)
+        held.gate.set()
+        with pytest.raises(DeadlineExceeded, match="before inference"):
+            await late
+        for task, image in ((first, images[0]), (stays, images[2])):
+            assert (await task).frame.sha256 == hashlib.sha256(image).hexdigest()
+        await scheduler.drain()
+        # Alone, the late one was not tried.
+        assert held.batches == [1, 1]
 
     asyncio.run(main())
 
