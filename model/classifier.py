@@ -240,10 +240,13 @@ class Classifier:
         """
         return self._session.run(np.stack([item.tensor for item in prepared]))
 
-    def rehearse(self, frames: int) -> None:
-        """Run the network once over so many empty frames: to warm up, or to see what it takes."""
+    def rehearse(self, frames: int, *, frugal: bool = False) -> None:
+        """Run the network once over so many empty frames: to warm up, or to see what it takes.
+
+        With `frugal` the memory that larger runs took is given back.
+        """
         size = self._preprocess.size
-        self._session.run(np.zeros((frames, 3, size, size), np.float32))
+        self._session.run(np.zeros((frames, 3, size, size), np.float32), frugal=frugal)
 
     def score(self, images: Iterable[bytes | Frame], *, explain: Explain = "none") -> list[Verdict]:
         """Score images one after the other: the bare road.

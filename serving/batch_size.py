@@ -33,7 +33,12 @@ def batch_size(classifier: Classifier, batching: Batching, *, workers: int, most
     """
     if batching == "off" or workers == 1 or most == 1:
         return 1
-    size = most if batching == "on" else _best(classifier, workers, most)
+    if batching == "on":
+        size = most
+    else:
+        size = _best(classifier, workers, most)
+        # Side by side the largest that were tried take more memory than all else together.
+        classifier.rehearse(1, frugal=True)
     for frames in range(2, size + 1):
         classifier.rehearse(frames)
     return size

@@ -1,4 +1,6 @@
+import os
 import threading
+from pathlib import Path
 from time import sleep
 
 import pytest
@@ -14,10 +16,12 @@ class Paced:
     def __init__(self, classifier: Classifier, *, first: float, more: float, one: bool) -> None:
         self.identity = classifier.identity
         self.ran: list[int] = []
+        self.frugal = False
         self._first, self._more = first, more
         self._lock = threading.Lock() if one else None
 
-    def rehearse(self, frames: int) -> None:
+    def rehearse(self, frames: int, *, frugal: bool = False) -> None:
+        self.frugal = frugal
         self.ran.append(frames)
         seconds = self._first + (frames - 1) * self._more
         if self._lock is None:
@@ -56,5 +60,18 @@ def test_what_is_said_needs_no_measuring(
     assert network.ran == list(range(2, size + 1))
 
 
-def test_the_real_network_can_be_measured(models: Models) -> None:
-    assert batch_size(models.get(), "auto", workers=2, most=4) in {1, 2, 4}
+def test_the_real_network_can_be_measured_and_gives_back_what_that_took() -> None:
+    classifier = Classifier.open(threads=1, provider="cpu")
+    before = resident_mb()
+    assert batch_size(classifier, "auto", workers=2, most=16) in {1, 2, 4, 8, 16}
+    after = resident_mb()
+    # Two runs of 16 side by side take some 250 MB.
+    classifier.rehearse(16)
+    assert resident_mb() - after > after - before
+    classifier.rehearse(1, frugal=True)
+    assert resident_mb() - before < 50
+
+
+def resident_mb() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
