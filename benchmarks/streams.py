@@ -52,12 +52,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.streams", description=__doc__)
     parser.add_argument("--streams", type=int, nargs="+", default=[4, 8, 12, 16])
     parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--threads", type=int, help="of one network run", metavar="N")
     add_model(parser)
     options = parser.parse_args(arguments)
     table = Table(title=f"25 frames a second, {SMALL[0]} × {SMALL[1]}; the clients share the cores")
     for column in ("streams", "p50 ms", "p95 ms", "answered", "p95 < 100 ms"):
         table.add_column(column, justify="right")
-    with service(*model(options).options) as port:
+    threads = ("--threads", str(options.threads)) if options.threads else ()
+    with service(*threads, *model(options).options) as port:
         for streams in options.streams:
             got = in_loop(crowd(f"http://127.0.0.1:{port}", streams, options.seconds))
             table.add_row(
