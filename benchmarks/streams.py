@@ -14,7 +14,7 @@ from rich.table import Table
 
 from benchmarks.camera import SMALL, Shot, film, in_loop, pictures
 from benchmarks.options import add_model, model
-from benchmarks.process import service
+from benchmarks.process import served
 
 TARGET_MS = 100.0
 
@@ -27,6 +27,7 @@ class Crowd:
     p50_ms: float
     p95_ms: float
     answered: float
+    judged: int
 
     @property
     def holds(self) -> bool:
@@ -45,7 +46,7 @@ async def crowd(url: str, streams: int, seconds: float) -> Crowd:
     shots = [shot for film in await asyncio.gather(*map(one, range(streams))) for shot in film]
     ages = np.array([shot.age_ms for shot in shots if shot.age_ms is not None])
     p50, p95 = np.percentile(ages, [50, 95]) if ages.size else (np.nan, np.nan)
-    return Crowd(streams, float(p50), float(p95), ages.size / len(shots))
+    return Crowd(streams, float(p50), float(p95), ages.size / len(shots), ages.size)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -56,18 +57,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add_model(parser)
     options = parser.parse_args(arguments)
     table = Table(title=f"25 frames a second, {SMALL[0]} × {SMALL[1]}; the clients share the cores")
-    for column in ("streams", "p50 ms", "p95 ms", "answered", "p95 < 100 ms"):
+    for column in ("streams", "p50 ms", "p95 ms", "answered", "p95 < 100 ms", "CPU ms a frame"):
         table.add_column(column, justify="right")
     threads = ("--threads", str(options.threads)) if options.threads else ()
-    with service(*threads, *model(options).options) as port:
+    with served(*threads, *model(options).options) as running:
         for streams in options.streams:
-            got = in_loop(crowd(f"http://127.0.0.1:{port}", streams, options.seconds))
+            before = running.cpu_seconds()
+            got = in_loop(crowd(f"http://127.0.0.1:{running.port}", streams, options.seconds))
             table.add_row(
                 str(got.streams),
                 f"{got.p50_ms:.0f}",
                 f"{got.p95_ms:.0f}",
                 f"{got.answered:.1%}",
                 "yes" if got.holds else "no",
+                f"{(running.cpu_seconds() - before) / max(got.judged, 1) * 1e3:.1f}",
             )
     Console(width=100).print(table)
 

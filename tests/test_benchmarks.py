@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks import appearance, capsule, training
+from benchmarks import appearance, capsule, stages, training
 from benchmarks.emulator import missing
 from benchmarks.flood import flood
 from benchmarks.frame import HEIGHT, WIDTH, ordinary_frame
@@ -70,6 +70,14 @@ def test_a_benchmark_runs_and_prints_its_table(
     assert done.returncode == 0, done.stdout + done.stderr
     for row in rows:
         assert row in done.stdout
+
+
+def test_the_steps_of_the_bare_road_are_measured(
+    tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stages.main(["--bundle", str(tiny), "--rounds", "2"])
+    shown = capsys.readouterr().out
+    assert all(step in shown for step in ("decode", "view", "quality", "network", "all"))
 
 
 @pytest.mark.skipif(missing() is not None, reason=str(missing()))
