@@ -7,7 +7,7 @@ import socket
 import threading
 from contextlib import ExitStack
 from io import BytesIO
-from time import perf_counter
+from time import perf_counter, sleep
 
 import httpx
 import pytest
@@ -294,6 +294,10 @@ def test_clients_that_leave_take_their_queued_frames_with_them(
 
         assert asyncio.run(main()).status_code == 200
         assert all(job.result(5) for job in jobs)
+        # On a busy machine one that has left may be read in only now, to be given up at once.
+        until = perf_counter() + 5
+        while scheduler.admitted and perf_counter() < until:
+            sleep(0.01)
         assert scheduler.admitted == 0
 
 
