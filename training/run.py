@@ -25,7 +25,7 @@ from endolink.model.manifest import Evaluation, Provenance, Source, ValidatedInp
 from endolink.model.similarity import groups as scenes
 from endolink.training import cache, distributed, outlines
 from endolink.training.checkpoint import CHECKPOINT, load
-from endolink.training.config import Config, claim, read_config
+from endolink.training.config import CONFIG, Config, claim, read_config
 from endolink.training.datasets import DataSet, Part, Sample, open_data
 from endolink.training.datasets.samples import targets, union
 from endolink.training.evaluate import Scored, score, validated_input, write_table
@@ -36,7 +36,7 @@ from endolink.training.groups import merge_groups
 from endolink.training.metrics import Judged, figures
 from endolink.training.official import split_official
 from endolink.training.recipe import Recipe
-from endolink.training.splits import Row, Split, read_split, split_fold
+from endolink.training.splits import Row, Split, read_split, split_fold, stored_parts
 from endolink.training.support import thin
 
 SPLIT, HISTORY = "split.csv", "history.json"
@@ -139,17 +139,21 @@ def train(config: Config, material: Material, folder: Path, display: Display) ->
     Raises
     ------
     TrainingRefused
-        `folder` holds a run that was configured otherwise.
+        `folder` holds several runs, or one that was configured otherwise or split otherwise.
     SplitLeak, DataError, ExportRefused
         As the steps say.
     """
     with distributed.leader_first():
-        folder.mkdir(parents=True, exist_ok=True)
+        _refuse_series(folder)
+        make_folder(folder)
         claim(folder, config)
     if (folder / METRICS).is_file():
         display.say(f"{folder} is finished already")
         return read_metrics(folder)
     split = _split(config, material)
+    _refuse_other_split(folder, split)
+    # Nobody writes the split while another process still compares.
+    distributed.wait()
     if distributed.leads():
         split.write(folder / SPLIT)
     counts = ", ".join(f"{count:,} {part}" for part, count in split.counts().items())
@@ -325,6 +329,47 @@ def read_metrics(run: Path) -> Evaluation:
         raise TrainingRefused(
             f"{run} is not a finished run: no {METRICS} of one split; let `endolink train` finish"
         ) from error
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of a run.
+
+    Raises
+    ------
+    TrainingRefused
+        It cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TrainingRefused(
+            f"--out {folder}: no folder can be there: {error.strerror}"
+        ) from error
+
+
+def _refuse_series(folder: Path) -> None:
+    if (folder / METRICS).is_file() and not (folder / CONFIG).is_file():
+        raise TrainingRefused(f"{folder} holds several runs; choose another --out for a single one")
+
+
+def _refuse_other_split(folder: Path, split: Split) -> None:
+    """Refuse to go on where the parts are not those that the checkpoint learned with.
+
+    Frames that came or went since, or another split in the same file, deal the groups anew: what
+    was learned from would then be tested on.
+    """
+    if not ((folder / CHECKPOINT).is_file() and (folder / SPLIT).is_file()):
+        return
+    before, now = stored_parts(folder / SPLIT), {row.file: row.part for row in split.rows}
+    if before == now:
+        return
+    new, gone = len(now.keys() - before.keys()), len(before.keys() - now.keys())
+    moved = sum(before.get(file) not in {None, part} for file, part in now.items())
+    raise TrainingRefused(
+        f"{folder} was begun with another split: {new:,} frames are new, {gone:,} are gone, "
+        f"{moved:,} would change their part, and what was learned from could be tested on. Put "
+        "data and split back as they were, choose another --out, or delete the folder"
+    )
 
 
 def _split(config: Config, material: Material) -> Split:

@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 from endolink.model.errors import TrainingRefused
 from endolink.model.manifest import Evaluation
 from endolink.training import distributed
-from endolink.training.config import Config
+from endolink.training.config import CONFIG, Config
 from endolink.training.evaluate import read_table
 from endolink.training.metrics import Judged
 from endolink.training.run import HELD_OUT, METRICS, Display, Material, measure, train
@@ -65,7 +65,14 @@ def train_all(
     Gives, and writes as metrics.json: `fits`, every run's macro-F1 and MCC; `over_fits`, their mean
     and standard deviation; `over_seeds`, for every figure of a seed's pooled verdicts its mean,
     standard deviation, least and most; `pooled`, the figures of all runs' verdicts together.
+
+    Raises
+    ------
+    TrainingRefused
+        `folder` is that of a single run, whose figures would be lost; or as `train` says.
     """
+    if (folder / CONFIG).is_file():
+        raise TrainingRefused(f"{folder} holds a single run; choose another --out for several")
     fits = []
     for number, run in enumerate(runs, 1):
         display.say(f"fit {number} of {len(runs)}: {run.place}")

@@ -128,11 +128,7 @@ def read_split(path: Path, samples: Sequence[Sample], groups: Sequence[str] | No
     DataError
         It is no such table, or not of these samples.
     """
-    try:
-        with path.open(newline="", encoding="utf-8") as lines:
-            table = {row["file"]: row for row in csv.DictReader(lines)}
-    except (OSError, KeyError, ValueError) as error:
-        raise DataError(f"{path}: not a split with the columns {','.join(COLUMNS)}") from error
+    table = _read_table(path)
     files = {sample.file for sample in samples}
     if table.keys() != files:
         raise DataError(
@@ -151,6 +147,27 @@ def read_split(path: Path, samples: Sequence[Sample], groups: Sequence[str] | No
     if groups is not None and not official:
         _refuse_leaks(path, samples, rows)
     return Split(tuple(rows), "official" if official else "groups")
+
+
+def stored_parts(path: Path) -> dict[str, str]:
+    """Read which part each file of a stored split belongs to.
+
+    Raises
+    ------
+    DataError
+        It is no such table.
+    """
+    return {file: line.get("part") or "" for file, line in _read_table(path).items()}
+
+
+def _read_table(path: Path) -> dict[str, dict[str, str]]:
+    try:
+        with path.open(newline="", encoding="utf-8") as lines:
+            return {row["file"]: row for row in csv.DictReader(lines)}
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+    except (KeyError, ValueError) as error:
+        raise DataError(f"{path}: not a split with the columns {','.join(COLUMNS)}") from error
 
 
 def _refuse_leaks(path: Path, samples: Sequence[Sample], rows: Sequence[Row]) -> None:

@@ -1,16 +1,19 @@
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from endolink.model.classifier import Classifier
 from endolink.model.errors import TrainingRefused
+from endolink.model.manifest import Evaluation
 from endolink.training import run, series
 from endolink.training.config import Config, read_config
 from endolink.training.run import BUNDLE, Material
 from endolink.training.splits import read_split
-from tests.training.conftest import Silent
+from tests.training.conftest import TINY, Silent
+from tests.training.pictures import draw
 
 
 def test_a_run_folder_holds_what_reproduces_it(
@@ -42,6 +45,50 @@ def test_a_folder_of_another_run_is_refused(
 ) -> None:
     with pytest.raises(TrainingRefused, match="configured otherwise"):
         run.train(configs[0], material, finished / "fold-1", Silent())
+
+
+def test_what_was_learned_from_is_not_tested_on_after_the_data_changed(
+    configs: list[Config], frames: Path, tmp_path: Path
+) -> None:
+    data = shutil.copytree(frames, tmp_path / "drawn")
+    config = dataclasses.replace(configs[0], data=(f"folder:{data}",))
+
+    def go_on() -> Evaluation:
+        material = run.gather(config.data, TINY, tmp_path / "cache", Silent())
+        return run.train(config, material, tmp_path / "run", Silent())
+
+    whole = go_on()
+    # As if it had been stopped before its frames were judged.
+    (tmp_path / "run" / "metrics.json").unlink()
+    split = (tmp_path / "run" / "split.csv").read_bytes()
+    for number in range(70, 76):
+        draw("polyp", number).save(data / "polyp" / f"{number}.jpg")
+    with pytest.raises(TrainingRefused, match="another split: 6 frames are new, 0 are gone"):
+        go_on()
+    assert (tmp_path / "run" / "split.csv").read_bytes() == split
+    for number in range(70, 76):
+        (data / "polyp" / f"{number}.jpg").unlink()
+    assert go_on() == whole
+
+
+def test_one_run_and_several_do_not_share_a_folder(
+    finished: Path, configs: list[Config], material: Material
+) -> None:
+    single = finished / "fold-0"
+    before = (single / "metrics.json").read_bytes()
+    members = [series.Member(f"fold-{config.fold}", config) for config in configs]
+    with pytest.raises(TrainingRefused, match="holds a single run"):
+        series.train_all(members, material, single, Silent())
+    assert (single / "metrics.json").read_bytes() == before
+    with pytest.raises(TrainingRefused, match="holds several runs"):
+        run.train(configs[0], material, finished, Silent())
+    assert not (finished / "config.json").exists()
+
+
+def test_a_run_needs_a_folder(configs: list[Config], material: Material, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(TrainingRefused, match="no folder can be there: File exists"):
+        run.train(configs[0], material, tmp_path / "file", Silent())
 
 
 def test_the_finished_bundle_carries_its_figures(
