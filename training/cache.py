@@ -93,7 +93,7 @@ def cut(sample: Sample, preprocess: Preprocess) -> tuple[NDArray[np.uint8], NDAr
         The file cannot be decoded; the message names it.
     """
     try:
-        frame, view = read(sample.path.read_bytes(), preprocess, declared=sample.path.suffix)
+        frame, view = read(sample.read(), preprocess, declared=sample.path.suffix)
     except FrameError as error:
         raise DataError(f"{sample.path}: {error.detail}") from error
     picture = square(frame, view, preprocess)
@@ -142,6 +142,5 @@ def name_of(samples: Sequence[Sample], preprocess: Preprocess) -> str:
     for module in _ROAD:
         digest.update(inspect.getsource(module).encode())
     for sample in samples:
-        with sample.path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
+        digest.update(hashlib.sha256(sample.read()).digest())
     return digest.hexdigest()[:32]

@@ -195,9 +195,7 @@ def _prepared(
 ) -> Iterator[list[Prepared]]:
     def prepare(sample: Sample) -> Prepared:
         try:
-            return classifier.prepare(
-                sample.path.read_bytes(), declared=sample.path.suffix, reduced=reduced
-            )
+            return classifier.prepare(sample.read(), declared=sample.path.suffix, reduced=reduced)
         except FrameError as error:
             raise DataError(f"{sample.path}: {error.detail}") from error
 

@@ -128,7 +128,7 @@ def read_outline(path: Path, size: tuple[int, int]) -> NDArray[np.bool_]:
 
 def _look(classifier: Classifier, codes: Sequence[str], sample: Sample, group: str) -> list[Looked]:
     try:
-        item = classifier.prepare(sample.path.read_bytes(), declared=sample.path.suffix)
+        item = classifier.prepare(sample.read(), declared=sample.path.suffix)
     except (FrameError, OSError) as error:
         raise DataError(f"{sample.path}: {error}") from error
     (verdict,) = classifier.judge([item])

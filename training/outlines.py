@@ -85,7 +85,7 @@ def cut(sample: Sample, finding: str, preprocess: Preprocess) -> NDArray[np.uint
         As `walk` says.
     """
     path = sample.outlines[finding]
-    frame, view = read(sample.path.read_bytes(), preprocess, declared=sample.path.suffix)
+    frame, view = read(sample.read(), preprocess, declared=sample.path.suffix)
     try:
         with Image.open(path) as image:
             outline = image.convert("L")

@@ -167,9 +167,7 @@ def _altered(
 ) -> Iterator[tuple[int, Prepared]]:
     """Prepare the frame as it is, case 0, and as each case that changes it makes it."""
     try:
-        before = classifier.prepare(
-            sample.path.read_bytes(), declared=sample.path.suffix, reduced=False
-        )
+        before = classifier.prepare(sample.read(), declared=sample.path.suffix, reduced=False)
     except (FrameError, OSError) as error:
         raise DataError(f"{sample.path}: {error}") from error
     yield 0, before

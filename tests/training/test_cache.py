@@ -45,3 +45,8 @@ def test_a_file_that_cannot_be_read_is_named_and_leaves_nothing(tmp_path: Path) 
     with pytest.raises(DataError, match=r"bad\.jpg: "):
         walk([bad], SIZE, tmp_path / "cache")
     assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"gone\.jpg: cannot be read: No such file"):
+        walk([sample(str(tmp_path / "gone.jpg"))], SIZE, tmp_path / "cache")

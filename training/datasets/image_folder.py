@@ -4,7 +4,8 @@ PATH/polyp/0001.jpg            the folder's name is a finding's code, or its lab
 PATH/terminal-ileum/0002.png
 PATH/none/0003.png             frames that show none of the findings
 PATH/outlines/polyp/0001.png   optional: where the finding lies in polyp/0001.jpg, white within
-PATH/groups.csv                optional: file,group - which frames are of one patient or video
+PATH/groups.csv                optional: file,group - which frames are of one patient or video;
+                               a group may be empty
 """
 
 import csv
@@ -27,7 +28,7 @@ def read(root: Path) -> DataSet:
     ------
     DataLayout
         `root` has no such sub-folders, one is named after no finding, or `groups.csv` names a file
-        that is not there.
+        that is not there, or is no table in UTF-8.
     """
     if not root.is_dir():
         raise DataLayout(f"{root}: expected a folder with one sub-folder a finding; found nothing")
@@ -85,12 +86,17 @@ def _code(folder: Path) -> str | None:
     )
 
 
-def _read_groups(root: Path) -> dict[str, str]:
+def _read_groups(root: Path) -> dict[str, str | None]:
     path = root / GROUPS
     if not path.is_file():
         return {}
-    with path.open(newline="", encoding="utf-8") as lines:
-        rows = csv.DictReader(lines)
-        if not {"file", "group"} <= set(rows.fieldnames or ()):
-            raise DataLayout(f"{path}: expected the columns file,group")
-        return {row["file"]: row["group"] for row in rows}
+    try:
+        # Spreadsheets put a byte-order mark in front.
+        with path.open(newline="", encoding="utf-8-sig") as lines:
+            rows = csv.DictReader(lines)
+            if not {"file", "group"} <= set(rows.fieldnames or ()):
+                raise DataLayout(f"{path}: expected the columns file,group")
+            # Frames of no group are not frames of one group.
+            return {row["file"]: (row["group"] or "").strip() or None for row in rows}
+    except UnicodeDecodeError as error:
+        raise DataLayout(f"{path}: is not UTF-8; save it as CSV in UTF-8") from error

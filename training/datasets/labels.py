@@ -9,6 +9,7 @@ finding; a finding without a line is undecided in that frame, neither learned fr
 """
 
 import csv
+import io
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
@@ -37,18 +38,21 @@ def read(path: Path) -> DataSet:
     root = table.parent
     decided: dict[str, dict[str, bool]] = defaultdict(dict)
     groups: dict[str, str | None] = {}
-    with table.open(newline="", encoding="utf-8-sig") as lines:
-        rows = csv.DictReader(lines)
-        if not set(COLUMNS[:3]) <= set(rows.fieldnames or ()):
-            raise DataLayout(f"{table}: expected the columns {','.join(COLUMNS)}")
-        for row in rows:
-            where = f"{table.name}, line {rows.line_num}"
-            file, code, present = _line(row, where)
-            if decided[file].setdefault(code, present) != present:
-                raise DataLayout(f"{where}: {code!r} was decided otherwise in an earlier line")
-            group = (row.get("group") or "").strip() or None
-            if groups.setdefault(file, group) != group:
-                raise DataLayout(f"{where}: the file was of another group in an earlier line")
+    try:
+        text = table.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataLayout(f"{table}: is not UTF-8; save it as CSV in UTF-8") from error
+    rows = csv.DictReader(io.StringIO(text, newline=""))
+    if not set(COLUMNS[:3]) <= set(rows.fieldnames or ()):
+        raise DataLayout(f"{table}: expected the columns {','.join(COLUMNS)}")
+    for row in rows:
+        where = f"{table.name}, line {rows.line_num}"
+        file, code, present = _line(row, where)
+        if decided[file].setdefault(code, present) != present:
+            raise DataLayout(f"{where}: {code!r} was decided otherwise in an earlier line")
+        group = (row.get("group") or "").strip() or None
+        if groups.setdefault(file, group) != group:
+            raise DataLayout(f"{where}: the file was of another group in an earlier line")
     if missing := [file for file in decided if not (root / file).is_file()]:
         raise DataLayout(
             f"{table}: {len(missing)} files are not there, as {missing[0]!r}; `file` is relative "

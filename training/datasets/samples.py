@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from endolink.model.errors import DataLayout
+from endolink.model.errors import DataError, DataLayout
 from endolink.model.findings import FINDINGS
 
 Part = Literal["train", "validation", "test"]
@@ -44,6 +44,19 @@ class Sample:
             raise ValueError(f"{self.file}: a finding is present and yet not known")
         if not self.known <= FINDINGS.keys():
             raise ValueError(f"{self.file}: a finding is not in the vocabulary")
+
+    def read(self) -> bytes:
+        """Read the file's bytes.
+
+        Raises
+        ------
+        DataError
+            It cannot be read; the message names it.
+        """
+        try:
+            return self.path.read_bytes()
+        except OSError as error:
+            raise DataError(f"{self.path}: cannot be read: {error.strerror}") from error
 
     @property
     def label(self) -> str:

@@ -30,6 +30,23 @@ def test_groups_are_read(tmp_path: Path) -> None:
     assert [sample.group for sample in read(tmp_path).samples] == ["p1", "p1", None]
 
 
+def test_frames_without_a_group_are_not_of_one_and_a_byte_order_mark_is_no_column(
+    tmp_path: Path,
+) -> None:
+    _touch(tmp_path, "polyp/a.jpg", "polyp/b.jpg")
+    (tmp_path / "groups.csv").write_bytes(
+        b"\xef\xbb\xbffile,group\r\npolyp/a.jpg,\r\npolyp/b.jpg, \r\n"
+    )
+    assert [sample.group for sample in read(tmp_path).samples] == [None, None]
+
+
+def test_a_table_in_another_encoding_is_refused(tmp_path: Path) -> None:
+    _touch(tmp_path, "polyp/a.jpg")
+    (tmp_path / "groups.csv").write_bytes("file,group\npolyp/a.jpg,Müller\n".encode("latin-1"))
+    with pytest.raises(DataLayout, match="UTF-8"):
+        read(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("groups", "reason"),
     [("file,group\npolyp/z.jpg,p1\n", "not there"), ("name,patient\n", "expected the columns")],

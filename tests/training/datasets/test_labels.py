@@ -35,6 +35,13 @@ def test_a_table_from_a_spreadsheet_may_begin_with_a_mark(tmp_path: Path) -> Non
     assert read(table).counts() == {"polyp": 1}
 
 
+def test_a_table_in_another_encoding_is_refused(tmp_path: Path) -> None:
+    table = _table(tmp_path)
+    table.write_bytes("file,finding,present,group\nframes/1.jpg,polyp,1,Müller\n".encode("latin-1"))
+    with pytest.raises(DataLayout, match="UTF-8"):
+        read(table)
+
+
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
