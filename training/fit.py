@@ -129,7 +129,9 @@ class _Trainer:
         self.recipe, self.findings = recipe, findings
         self.training, self.validation = training, validation
         self.device = distributed.device()
-        self.network: Network = make(recipe, len(findings)).to(self.device)
+        self.network: Network = make(recipe, len(findings))
+        _refuse_size(self.network, recipe)
+        self.network.to(self.device)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
         self.optimizer = torch.optim.AdamW(
@@ -290,6 +292,20 @@ def judge(
     judged_logits = torch.from_numpy(logits).to(loss.device)
     value = loss.labels(judged_logits, targets(frames, every)).item()
     return (value, *top_scores(judged))
+
+
+def _refuse_size(network: Network, recipe: Recipe) -> None:
+    """Try one black frame of each side; raises TrainingRefused where one is too small."""
+    network.eval()
+    for side in sorted({recipe.train_size, recipe.size}):
+        try:
+            with torch.no_grad():
+                network(torch.zeros(1, 3, side, side))
+        except RuntimeError as error:
+            raise TrainingRefused(
+                f"size: {recipe.architecture} cannot take frames {side} pixels wide: {error}; give "
+                "a larger --size and --train-size"
+            ) from error
 
 
 def _updates(frames: int, recipe: Recipe) -> int:

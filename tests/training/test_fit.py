@@ -43,6 +43,12 @@ def _fit(recipe: Recipe, material: Material, folder: Path, stop_after: int | Non
     )
 
 
+def test_frames_too_small_for_the_network_are_refused(material: Material, tmp_path: Path) -> None:
+    small = dataclasses.replace(TINY, size=32, train_size=32)
+    with pytest.raises(TrainingRefused, match="alexnet cannot take frames 32 pixels wide"):
+        _fit(small, material, tmp_path / "run")
+
+
 @pytest.mark.parametrize(
     "recipe",
     [TWO, dataclasses.replace(TWO, freeze=1, accumulate=2, layer_decay=0.8, sampling=0.5)],
