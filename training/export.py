@@ -124,6 +124,15 @@ def check_parity(
     return tuple(passed)
 
 
+def check_bytes(graph: bytes, most: int = MOST_BYTES) -> None:
+    """Raise ExportRefused where a graph is larger than what is given away may be."""
+    if len(graph) > most:
+        raise ExportRefused(
+            f"the graph has {len(graph):,} bytes, more than the {most:,} of a bundle that is given "
+            "away; train a smaller --arch, or one of less --width"
+        )
+
+
 def export(
     recipe: Recipe,
     findings: tuple[str, ...],
@@ -133,23 +142,25 @@ def export(
     validation: Frames,
     papers: Papers,
     folder: Path,
+    most_bytes: int | None = MOST_BYTES,
 ) -> Bundle:
     """Export, gate and calibrate a network, and write the bundle into `folder`.
 
     Temperature, operating points, familiarity and the reference figures come from `validation`,
     the familiarity's statistics from `training`; both are the squares that the service would cut.
     The operating point of a finding that was outlined comes from `validation` drawn otherwise: what
-    is chosen on the looks of one hospital is wrong in the next.
+    is chosen on the looks of one hospital is wrong in the next. A bundle that only serves to
+    measure its network has no `most_bytes`.
 
     Raises
     ------
     ExportRefused
-        The graph is not the network, or is larger than `MOST_BYTES`.
+        The graph is not the network, or is larger than `most_bytes`.
     """
     preprocess = recipe.preprocess
     graph = export_onnx(network, preprocess.size)
-    if len(graph) > MOST_BYTES:
-        raise ExportRefused(f"the graph has {len(graph):,} bytes, more than {MOST_BYTES:,}")
+    if most_bytes is not None:
+        check_bytes(graph, most_bytes)
     squares = validation.squares[validation.rows]
     gated_on = check_parity(network, graph, squares[:PARITY_BATCH, :, :, :3], preprocess)
 

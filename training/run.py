@@ -29,7 +29,7 @@ from endolink.training.config import CONFIG, Config, claim, read_config
 from endolink.training.datasets import DataSet, Part, Sample, open_data
 from endolink.training.datasets.samples import targets, union
 from endolink.training.evaluate import Scored, score, validated_input, write_table
-from endolink.training.export import Papers, export
+from endolink.training.export import MOST_BYTES, Papers, check_bytes, export
 from endolink.training.fit import Epoch, fit
 from endolink.training.frames import Drawings, Frames
 from endolink.training.groups import merge_groups
@@ -193,7 +193,9 @@ def train(config: Config, material: Material, folder: Path, display: Display) ->
 
 def conclude(folder: Path, material: Material, split: Split, display: Display) -> None:
     """Export the network of the run in `folder`, and measure it on the held-out frames."""
-    bundle = make_bundle(folder, material, folder / BUNDLE, name="working", version=_WORKING)
+    bundle = make_bundle(
+        folder, material, folder / BUNDLE, name="working", version=_WORKING, most_bytes=None
+    )
     scored = score_part(bundle, material, split, "test", display)
     write_table(scored, folder / HELD_OUT)
     judged = scored.judged()
@@ -214,6 +216,7 @@ def make_bundle(
     command: str | None = None,
     evaluation: tuple[Evaluation, ...] = (),
     validated: ValidatedInput | None = None,
+    most_bytes: int | None = MOST_BYTES,
 ) -> Bundle:
     """Export the best network of the run in folder `run` as a bundle in `folder`.
 
@@ -222,7 +225,7 @@ def make_bundle(
     TrainingRefused
         The run has no finished epoch.
     ExportRefused
-        The exported graph is not the network.
+        The exported graph is not the network, or larger than `most_bytes`.
     """
     config = read_config(run)
     recipe, findings, network = load(run / CHECKPOINT)
@@ -259,6 +262,7 @@ def make_bundle(
         validation=material.frames(split.indices("validation")),
         papers=papers,
         folder=folder,
+        most_bytes=most_bytes,
     )
 
 
@@ -277,11 +281,19 @@ def finish(
     """Make the bundle that is given away: with its figures, and the poorest input that passed.
 
     `further` figures, as those of a cross-validation, stand beside the run's own.
+
+    Raises
+    ------
+    TrainingRefused
+        The run is not finished.
+    ExportRefused
+        Its graph is larger than a bundle's may be; this is said before the work.
     """
     evaluation = [read_metrics(run), *further]
     split = read_split(run / SPLIT, material.samples)
-    display.say("stress the held-out frames: size and compression")
     bundle = Bundle.open(run / BUNDLE)
+    check_bytes(bundle.files[bundle.manifest.variant("fp32").network.file])
+    display.say("stress the held-out frames: size and compression")
     scored = score_part(bundle, material, split, "test", display)
     validated = validated_input(Classifier.open(bundle.path), scored)
     return make_bundle(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from endolink.model.classifier import Classifier
-from endolink.model.errors import TrainingRefused
+from endolink.model.errors import ExportRefused, TrainingRefused
 from endolink.model.manifest import Evaluation
 from endolink.training import run, series
 from endolink.training.config import Config, read_config
@@ -121,6 +121,28 @@ def test_the_finished_bundle_carries_its_figures(
         working.score([image])[0].findings, given.score([image])[0].findings, strict=True
     ):
         assert one == other
+
+
+def test_a_network_too_large_to_give_away_is_measured_all_the_same(
+    configs: list[Config], material: Material, tmp_path: Path
+) -> None:
+    recipe = dataclasses.replace(TINY, architecture="resnet18")
+    config = dataclasses.replace(configs[0], recipe=recipe)
+    evaluation = run.train(config, material, tmp_path / "run", Silent())
+    assert evaluation.frames > 0
+    display = Silent()
+    with pytest.raises(ExportRefused, match="more than the 15,000,000 of a bundle"):
+        run.finish(
+            tmp_path / "run",
+            material,
+            tmp_path / "bundle",
+            display,
+            name="large",
+            version="1.0.0",
+            licence="CC0-1.0",
+            command="endolink export run --out bundle",
+        )
+    assert not (tmp_path / "bundle").exists()
 
 
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
