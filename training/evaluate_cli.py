@@ -2,6 +2,7 @@
 
 import importlib
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,7 +26,9 @@ def evaluate(
     ] = None,
     checkpoint: Annotated[
         Path | None,
-        typer.Option(help="A run's folder: judge its best network so far, on the run's split."),
+        typer.Option(
+            help="A run's folder: judge its best network so far, on the run's split or other data."
+        ),
     ] = None,
     split: Annotated[
         Path | None, typer.Option(help="A run's split.csv: judge only one part of it.")
@@ -118,14 +121,17 @@ def evaluate(
         pictures=pictures and report is not None,
         seed=seed,
     )
-    if checkpoint is not None and split is None:
-        split = checkpoint / "split.csv"
+    learned: Any = None
+    if checkpoint is not None:
+        learned = _learned(checkpoint, data)
+        if learned.own:
+            data, split = learned.data, split or checkpoint / "split.csv"
     samples, groups, named = _choose(data, split, part)
     what = named if split is None else f"the {part} part of {named}"
     with tempfile.TemporaryDirectory() as scratch, Stages() as display:
         if checkpoint is not None:
             bundle = Path(scratch) / "bundle"
-            _export(checkpoint, data, bundle, cache, display)
+            _export(checkpoint, learned, bundle, cache, display)
         classifier = importlib.import_module("endolink.model.classifier").Classifier.open(
             bundle, provider=_provider(provider)
         )
@@ -209,12 +215,41 @@ def _choose(
     return [samples[row] for row in rows], [given.rows[row].group for row in rows], named
 
 
-def _export(run: Path, data: list[str], bundle: Path, cache: Path, display: Stages) -> None:
+@dataclass(frozen=True)
+class _Learned:
+    """The data that a run is made of; `own` where what is to be judged is of it."""
+
+    data: list[str]
+    own: bool
+
+
+def _learned(run: Path, data: list[str]) -> _Learned:
+    """Say where a run's data lies: where its config says, or in `data` where that is it, moved."""
+    config = importlib.import_module("endolink.training.config").read_config(run)
+    datasets = importlib.import_module("endolink.training.datasets")
+    parts = importlib.import_module("endolink.training.splits").stored_parts(run / "split.csv")
+    samples, _ = datasets.union([datasets.open_data(spec) for spec in data])
+    given = {sample.file for sample in samples}
+    if not given & parts.keys():
+        return _Learned([*config.data, *config.also], own=False)
+    # What was only learned from need not be named again.
+    beside = [] if parts.keys() <= given else [spec for spec in config.also if spec not in data]
+    return _Learned([*data, *beside], own=True)
+
+
+def _export(run: Path, learned: _Learned, bundle: Path, cache: Path, display: Stages) -> None:
     """Make a bundle of a run's best network so far, calibrated on the run's validation frames."""
     runs = importlib.import_module("endolink.training.run")
     config = importlib.import_module("endolink.training.config").read_config(run)
-    material = runs.gather(data, config.recipe, cache, display)
-    runs.make_bundle(run, material, bundle, name="checkpoint", version="0.0.0+checkpoint")
+    material = runs.gather(learned.data, config.recipe, cache, display)
+    runs.make_bundle(
+        run,
+        material,
+        bundle,
+        name="checkpoint",
+        version="0.0.0+checkpoint",
+        most_bytes=None,
+    )
 
 
 def _provider(name: str) -> Provider:
