@@ -164,6 +164,7 @@ def train(config: Config, material: Material, folder: Path, display: Display) ->
     recipe = config.recipe
     training = material.frames(split.indices("train"))
     validation = material.frames(split.indices("validation"))
+    _refuse_nothing_to_tell(training)
     size = training.epoch_size(recipe.burst)
     done = display.stage("fine-tune", size * recipe.epochs)
     seen = 0
@@ -357,6 +358,15 @@ def make_folder(folder: Path) -> None:
         raise TrainingRefused(
             f"--out {folder}: no folder can be there: {error.strerror}"
         ) from error
+
+
+def _refuse_nothing_to_tell(training: Frames) -> None:
+    """Refuse frames that teach no difference: a network that always says yes would be right."""
+    if not (training.known & ~training.present).any():
+        raise TrainingRefused(
+            "every frame that is learned from shows every finding that is decided in it: there is "
+            "nothing to tell it from. Add frames without it, as in a folder `none`"
+        )
 
 
 def _refuse_series(folder: Path) -> None:

@@ -13,7 +13,7 @@ from endolink.training.config import Config, read_config
 from endolink.training.run import BUNDLE, Material
 from endolink.training.splits import read_split
 from tests.training.conftest import TINY, Silent
-from tests.training.pictures import draw
+from tests.training.pictures import draw, fill_folder
 
 
 def test_a_run_folder_holds_what_reproduces_it(
@@ -83,6 +83,14 @@ def test_one_run_and_several_do_not_share_a_folder(
     with pytest.raises(TrainingRefused, match="holds several runs"):
         run.train(configs[0], material, finished, Silent())
     assert not (finished / "config.json").exists()
+
+
+def test_frames_of_one_finding_alone_teach_nothing(configs: list[Config], tmp_path: Path) -> None:
+    data = fill_folder(tmp_path / "drawn", 8, labels=("polyp",))
+    config = dataclasses.replace(configs[0], data=(f"folder:{data}",))
+    material = run.gather(config.data, TINY, tmp_path / "cache", Silent())
+    with pytest.raises(TrainingRefused, match="nothing to tell it from"):
+        run.train(config, material, tmp_path / "run", Silent())
 
 
 def test_a_run_needs_a_folder(configs: list[Config], material: Material, tmp_path: Path) -> None:
