@@ -395,11 +395,16 @@ def _refuse_other_split(folder: Path, split: Split) -> None:
 
 
 def _split(config: Config, material: Material) -> Split:
-    if config.split not in {None, OFFICIAL}:
-        return read_split(Path(str(config.split)), material.samples, material.groups)
     count = material.judged
     samples, groups = material.samples[:count], material.groups[:count]
-    if config.split == OFFICIAL:
+    if config.split not in {None, OFFICIAL}:
+        path = Path(str(config.split))
+        beside = {sample.file for sample in material.samples[count:]}
+        # A run's own split.csv lists what was only learned from; `endolink data split` does not.
+        if not beside or beside & stored_parts(path).keys():
+            return read_split(path, material.samples, material.groups)
+        split = read_split(path, samples, groups)
+    elif config.split == OFFICIAL:
         split = split_official(samples, groups, fold=config.fold, seed=config.split_seed)
     else:
         split = split_fold(

@@ -105,7 +105,19 @@ class Split:
         return {part: len(self.indices(part)) for part in get_args(Part)}
 
     def write(self, path: Path) -> None:
-        """Write the split as CSV, from which `read_split` gives it back."""
+        """Write the split as CSV, from which `read_split` gives it back.
+
+        Raises
+        ------
+        DataError
+            There is no folder for it, or it cannot be written.
+        """
+        try:
+            self._write(path)
+        except OSError as error:
+            raise DataError(f"{path}: cannot be written: {error.strerror}") from error
+
+    def _write(self, path: Path) -> None:
         with path.open("w", newline="", encoding="utf-8") as lines:
             table = csv.writer(lines, lineterminator="\n")
             extra = () if self.rule == "groups" else (self.rule,)
@@ -215,8 +227,10 @@ def split_fold(
     Raises
     ------
     DataError
-        There are too few frames or groups to split so.
+        There are too few frames or groups to split so, or there is no such fold.
     """
+    if not 0 <= fold < count:
+        raise DataError(f"--fold {fold}: of {count} folds there are 0 to {count - 1}")
     tested = folds(samples, groups, count, seed)[fold]
     rest = sorted(set(range(len(samples))) - set(tested))
     parts: list[Part] = ["train"] * len(samples)

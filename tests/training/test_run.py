@@ -11,7 +11,7 @@ from endolink.model.manifest import Evaluation
 from endolink.training import run, series
 from endolink.training.config import Config, read_config
 from endolink.training.run import BUNDLE, Material
-from endolink.training.splits import read_split
+from endolink.training.splits import read_split, split_fold
 from tests.training.conftest import TINY, Silent
 from tests.training.pictures import draw, fill_folder
 
@@ -83,6 +83,23 @@ def test_one_run_and_several_do_not_share_a_folder(
     with pytest.raises(TrainingRefused, match="holds several runs"):
         run.train(configs[0], material, finished, Silent())
     assert not (finished / "config.json").exists()
+
+
+def test_a_split_made_beforehand_serves_with_data_that_is_only_learned_from(
+    configs: list[Config], material: Material, tmp_path: Path
+) -> None:
+    rendered = fill_folder(tmp_path / "rendered", 2)
+    split = split_fold(material.samples, material.groups, count=3, fold=0, seed=0)
+    split.write(tmp_path / "split.csv")
+    config = dataclasses.replace(
+        configs[0], also=(f"folder:{rendered}",), split=str(tmp_path / "split.csv")
+    )
+    both = run.gather(config.data, TINY, tmp_path / "cache", Silent(), config.also)
+    assert run.train(config, both, tmp_path / "run", Silent()).frames == split.counts()["test"]
+    made = read_split(tmp_path / "run" / "split.csv", both.samples)
+    assert made.counts()["train"] == split.counts()["train"] + 6
+    again = dataclasses.replace(config, split=str(tmp_path / "run" / "split.csv"))
+    assert run.train(again, both, tmp_path / "again", Silent()).frames == split.counts()["test"]
 
 
 def test_frames_of_one_finding_alone_teach_nothing(configs: list[Config], tmp_path: Path) -> None:

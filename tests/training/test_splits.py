@@ -94,3 +94,17 @@ def test_too_few_groups_say_so() -> None:
     samples = [sample(f"{n}.jpg") for n in range(10)]
     with pytest.raises(DataError, match=r"1 groups of frames, .* cannot make 5 folds"):
         split_fold(samples, ["one"] * 10, count=5, fold=0, seed=0)
+
+
+def test_a_fold_that_is_not_there_is_refused() -> None:
+    samples = [sample(f"{number}.jpg") for number in range(12)]
+    groups = [item.file for item in samples]
+    with pytest.raises(DataError, match="--fold 3: of 3 folds there are 0 to 2"):
+        split_fold(samples, groups, count=3, fold=3, seed=0)
+
+
+def test_a_split_that_has_no_place_is_refused(tmp_path: Path) -> None:
+    samples = [sample(f"{number}.jpg") for number in range(12)]
+    split = split_fold(samples, [item.file for item in samples], count=3, fold=0, seed=0)
+    with pytest.raises(DataError, match="cannot be written: No such file or directory"):
+        split.write(tmp_path / "missing" / "split.csv")
