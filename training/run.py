@@ -356,7 +356,7 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise TrainingRefused(
-            f"--out {folder}: no folder can be there: {error.strerror}"
+            f"--out {folder}: no folder can be there: {error.strerror}; choose another"
         ) from error
 
 
